@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "state-log.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "../basic/clock.h"
+#include "../basic/crc32c.h"
+#include "../basic/fd.h"
+#include "../basic/file.h"
+
+/*
+ * One record is one line and one write() on an O_APPEND file, so the engine and the shim can both append. A line that a
+ * crash cut short fails its checksum; the next record begins with a newline when the file does not end in one, so a torn
+ * tail spoils nothing but itself.
+ */
+
+/** state_record_begin - start a record of @type with the time of now. Return: 0 or -errno of the buffer. */
+int state_record_begin(Buffer *b, const char *type) {
+        int r = fields_put(b, '\t', "type", type);
+
+        return r < 0 ? r : fields_putf(b, '\t', "at", "%" PRIu64, now_realtime());
+}
+
+static int ends_in_newline(int fd) {
+        off_t end = lseek(fd, 0, SEEK_END);
+        char last;
+
+        if (end < 0)
+                return negative_errno();
+        if (end == 0)
+                return 1;
+        if (pread(fd, &last, 1, end - 1) != 1)
+                return negative_errno();
+        return last == '\n';
+}
+
+/**
+ * state_log_append - append one record to STATE_LOG_NAME in @dir_fd.
+ *
+ * Return: 0, -EEXIST with STATE_LOG_CREATE, -ENOENT without the file, -EFBIG when the log is full, -ENOSPC, -errno.
+ */
+int state_log_append(int dir_fd, const Buffer *record, StateLogFlags flags) {
+        _cleanup_buffer_ Buffer line = BUFFER_INIT(FIELDS_TEXT_MAX + 16);
+        _cleanup_close_ int fd = -EBADF;
+        size_t size = record->size;
+        ssize_t n;
+        int r;
+
+        if (size > 0 && record->data[size - 1] == '\t')
+                size--;
+        fd = openat(dir_fd, STATE_LOG_NAME,
+                    O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | (flags & STATE_LOG_CREATE ? O_CREAT | O_EXCL : 0), 0600);
+        if (fd < 0)
+                return negative_errno();
+        r = ends_in_newline(fd);
+        if (r < 0)
+                return r;
+        if (lseek(fd, 0, SEEK_CUR) > STATE_LOG_MAX)
+                return -EFBIG;
+        r = buffer_appendf(&line, "%s%08x\t", r ? "" : "\n", crc32c(record->data, size));
+        if (r >= 0)
+                r = buffer_append(&line, record->data, size);
+        if (r >= 0)
+                r = buffer_append(&line, "\n", 1);
+        if (r < 0)
+                return r;
+        do
+                n = write(fd, line.data, line.size);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return negative_errno();
+        if ((size_t) n != line.size)
+                return -ENOSPC;
+        if ((flags & STATE_LOG_SYNC) && fdatasync(fd) < 0)
+                return negative_errno();
+        return 0;
+}
+
+static int parse_record(const char *line, size_t size, Fields *ret) {
+        char hex[9];
+
+        if (size < 10 || line[8] != '\t')
+                return -EBADMSG;
+        (void) snprintf(hex, sizeof(hex), "%08x", crc32c(line + 9, size - 9));
+        if (memcmp(hex, line, 8) != 0)
+                return -EBADMSG;
+        return fields_parse(line + 9, size - 9, '\t', ret);
+}
+
+/**
+ * state_log_read - walk the valid records, skipping torn ones.
+ *
+ * Return: 0, -ENOENT without a log, -ENOMEM, or what @handler returned.
+ */
+int state_log_read(int dir_fd, StateRecordHandler handler, void *userdata) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r;
+
+        r = read_file_at(dir_fd, STATE_LOG_NAME, STATE_LOG_MAX + FIELDS_TEXT_MAX + 32, &text, &size);
+        if (r < 0)
+                return r;
+        for (char *p = text, *end = text + size; p < end;) {
+                _cleanup_fields_ Fields f = {};
+                char *e = memchr(p, '\n', (size_t) (end - p));
+                size_t n = e ? (size_t) (e - p) : (size_t) (end - p);
+
+                r = parse_record(p, n, &f);
+                if (r == -ENOMEM)
+                        return r;
+                if (r >= 0) {
+                        r = handler(&f, userdata);
+                        if (r < 0)
+                                return r;
+                }
+                p += n + 1;
+        }
+        return 0;
+}
