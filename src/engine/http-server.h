@@ -43,6 +43,7 @@ struct HttpRequest {
         Buffer body;
         void (*cancel)(HttpRequest *req, void *userdata); /* the client left before the reply: drop every pointer to @req */
         void *userdata;
+        const char *extra_headers; /* static lines, each ending in CRLF, for http_reply_text and http_reply_json */
 };
 
 int http_server_new(Manager *m, int listen_fd, HttpServer **ret);
