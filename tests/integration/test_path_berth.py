@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The common path (tests/lib/path.py) with berth's own client."""
+import path
+from harness import make_image as setup  # noqa: F401
+
+globals().update(path.checks("berth"))
