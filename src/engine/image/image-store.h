@@ -71,4 +71,4 @@ int image_untag(ImageStore *s, const char *ref);
 /* Docker API 1.50 shapes. */
 int image_to_inspect_json(ImageStore *s, const Image *i, json_object **ret);
 int image_to_summary_json(const Image *i, json_object **ret);
-int image_to_history_json(const Image *i, json_object **ret);
+int image_to_history_json(ImageStore *s, const Image *i, json_object **ret);
