@@ -66,10 +66,11 @@ int buffer_appendf(Buffer *b, const char *fmt, ...) {
 /** buffer_consume - drop @size bytes from the front. */
 void buffer_consume(Buffer *b, size_t size) {
         assert(size <= b->size);
+        if (size == 0)
+                return;
         memmove(b->data, b->data + size, b->size - size);
         b->size -= size;
-        if (b->data)
-                b->data[b->size] = 0;
+        b->data[b->size] = 0;
 }
 
 /** buffer_take - give the NUL-terminated bytes to the caller, NULL if nothing was ever appended. */
