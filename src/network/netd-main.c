@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+
+#include "../basic/clock.h"
+#include "../basic/log.h"
+#include "../shared/paths.h"
+#include "netd.h"
+#include "server.h"
+
+#define IDLE_USEC (30 * USEC_PER_SEC)
+
+typedef struct Daemon {
+        Netd netd;
+        Server *server;
+        sd_event *event;
+        sd_event_source *idle_timer;
+        sd_event_source *watch_source;
+        struct mnl_socket *watch;
+} Daemon;
+
+static int usage(void) {
+        printf("Usage: berth-netd [--networks=DIR] [--containers=DIR] [--rules=FILE] [--listen=SOCKET]\n\n"
+               "Networks of berth's containers. Started by systemd through berth-netd.socket; see berth-netd(8).\n\n"
+               "  --networks=DIR    network descriptions and leases [%s]\n"
+               "  --containers=DIR  where containers live [%s]\n"
+               "  --rules=FILE      packet filter rules [%s]\n"
+               "  --listen=SOCKET   listen here if systemd passed no socket\n"
+               "  --version         print the version\n",
+               BERTH_NETWORKS_DIR, BERTH_CONTAINERS_DIR, BERTH_DATA_DIR "/berth.nft");
+        return EXIT_SUCCESS;
+}
+
+static int on_idle_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Daemon *d = userdata;
+
+        if (server_connections(d->server) > 0 || !netd_is_idle(&d->netd))
+                return 0;
+        log_debug("Idle, leaving.");
+        return sd_event_exit(d->event, 0);
+}
+
+static void on_idle(void *userdata) {
+        Daemon *d = userdata;
+        int r;
+
+        if (!netd_is_idle(&d->netd))
+                return;
+        r = sd_event_source_set_time_relative(d->idle_timer, IDLE_USEC);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(d->idle_timer, SD_EVENT_ONESHOT);
+        if (r < 0)
+                log_warning_errno(r, "Failed to set the idle timer: %m");
+}
+
+static int on_rules_changed(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        Daemon *d = userdata;
+
+        if (firewall_watch_read(d->watch) == 0 || !d->netd.ready || d->netd.firewall.owned)
+                return 0;
+        if (firewall_is_loaded(&d->netd.firewall) != 0)
+                return 0;
+        log_notice("Somebody removed the packet filter rules of the containers, restoring them.");
+        (void) netd_restore(&d->netd);
+        return 0;
+}
+
+static int on_request(const Message *request, Buffer *reply, int *ret_fd, void *userdata) {
+        Daemon *d = userdata;
+
+        return netd_handle(&d->netd, request, reply, ret_fd);
+}
+
+static int get_listen_fd(const char *path) {
+        int n = sd_listen_fds(1);
+
+        if (n < 0)
+                return n;
+        if (n >= 1)
+                return SD_LISTEN_FDS_START;
+        return path ? message_listen(path, 0600) : -ENOTCONN;
+}
+
+static int daemon_start(Daemon *d, int listen_fd) {
+        sigset_t mask;
+        int r;
+
+        r = sd_event_default(&d->event);
+        if (r < 0)
+                return log_error_errno(r, "Failed to make an event loop: %m");
+        (void) sigemptyset(&mask);
+        (void) sigaddset(&mask, SIGTERM);
+        (void) sigaddset(&mask, SIGINT);
+        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+                return negative_errno();
+        r = sd_event_add_signal(d->event, NULL, SIGTERM, NULL, NULL);
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGINT, NULL, NULL);
+        if (r >= 0)
+                r = sd_event_add_time_relative(d->event, &d->idle_timer, CLOCK_MONOTONIC, IDLE_USEC, USEC_PER_SEC,
+                                               on_idle_timer, d);
+        if (r >= 0)
+                r = firewall_watch_open(&d->watch);
+        if (r >= 0)
+                r = sd_event_add_io(d->event, &d->watch_source, mnl_socket_get_fd(d->watch), EPOLLIN,
+                                    on_rules_changed, d);
+        if (r >= 0)
+                r = server_new(d->event, listen_fd, on_request, d, &d->server);
+        if (r < 0)
+                return log_error_errno(r, "Failed to set the event loop up: %m");
+        server_set_idle_handler(d->server, on_idle);
+        (void) sd_event_set_watchdog(d->event, true);
+        return 0;
+}
+
+static void daemon_done(Daemon *d) {
+        server_free(d->server);
+        (void) sd_event_source_disable_unref(d->idle_timer);
+        (void) sd_event_source_disable_unref(d->watch_source);
+        if (d->watch)
+                (void) mnl_socket_close(d->watch);
+        sd_event_unref(d->event);
+        netd_close(&d->netd);
+}
+
+static int run(Daemon *d, const char *networks, const char *containers, const char *rules, const char *listen_path) {
+        int fd, r;
+
+        fd = get_listen_fd(listen_path);
+        if (fd < 0)
+                return log_error_errno(fd, "No socket: start berth-netd.socket, or use --listen=: %m");
+        r = netd_open(&d->netd, networks, containers, rules);
+        if (r < 0)
+                return r;
+        r = daemon_start(d, fd);
+        if (r < 0)
+                return r;
+        /* A failure here concerns the containers of before; new ones get an error of their own. */
+        (void) netd_restore(&d->netd);
+        (void) sd_notify(0, "READY=1");
+        r = sd_event_loop(d->event);
+        (void) sd_notify(0, "STOPPING=1");
+        return r;
+}
+
+int main(int argc, char *argv[]) {
+        static const struct option options[] = {
+                { "help", no_argument, NULL, 'h' },
+                { "version", no_argument, NULL, 'V' },
+                { "networks", required_argument, NULL, 'n' },
+                { "containers", required_argument, NULL, 'c' },
+                { "rules", required_argument, NULL, 'r' },
+                { "listen", required_argument, NULL, 'l' },
+                {},
+        };
+        const char *networks = BERTH_NETWORKS_DIR, *containers = BERTH_CONTAINERS_DIR, *listen_path = NULL;
+        const char *rules = BERTH_DATA_DIR "/berth.nft";
+        Daemon d = { .netd = NETD_INIT };
+        int c, r;
+
+        log_set_identifier("berth-netd");
+        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+                switch (c) {
+                case 'h':
+                        return usage();
+                case 'V':
+                        puts("berth " BERTH_VERSION);
+                        return EXIT_SUCCESS;
+                case 'n':
+                        networks = optarg;
+                        break;
+                case 'c':
+                        containers = optarg;
+                        break;
+                case 'r':
+                        rules = optarg;
+                        break;
+                case 'l':
+                        listen_path = optarg;
+                        break;
+                default:
+                        return EXIT_FAILURE;
+                }
+        if (optind < argc) {
+                log_error("Unexpected argument: %s", argv[optind]);
+                return EXIT_FAILURE;
+        }
+        r = run(&d, networks, containers, rules, listen_path);
+        daemon_done(&d);
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
