@@ -16,17 +16,22 @@
 
 #define ELEMENTSOF(x) (sizeof(x) / sizeof((x)[0]))
 
-#define MIN(a, b)                                 \
-        ({                                        \
-                __typeof__(a) _min_a = (a);       \
-                __typeof__(b) _min_b = (b);       \
-                _min_a < _min_b ? _min_a : _min_b; \
+/* The counter keeps nested uses apart. */
+#define MIN(a, b) MIN_AS(a, b, __COUNTER__)
+#define MIN_AS(a, b, n) MIN_WITH(a, b, n)
+#define MIN_WITH(a, b, n)                          \
+        ({                                         \
+                __typeof__(a) _a##n = (a);         \
+                __typeof__(b) _b##n = (b);         \
+                _a##n < _b##n ? _a##n : _b##n;     \
         })
-#define MAX(a, b)                                 \
-        ({                                        \
-                __typeof__(a) _max_a = (a);       \
-                __typeof__(b) _max_b = (b);       \
-                _max_a > _max_b ? _max_a : _max_b; \
+#define MAX(a, b) MAX_AS(a, b, __COUNTER__)
+#define MAX_AS(a, b, n) MAX_WITH(a, b, n)
+#define MAX_WITH(a, b, n)                          \
+        ({                                         \
+                __typeof__(a) _a##n = (a);         \
+                __typeof__(b) _b##n = (b);         \
+                _a##n > _b##n ? _a##n : _b##n;     \
         })
 
 #define CONTAINER_OF(ptr, type, member) ((type *) ((char *) (ptr) -offsetof(type, member)))

@@ -9,6 +9,8 @@
 #include "manager.h"
 
 typedef struct ShimLink ShimLink;
+typedef struct Operation Operation;
+typedef struct ParkedClient ParkedClient;
 
 typedef enum ContainerStatus {
         CONTAINER_CREATED,
@@ -49,9 +51,11 @@ struct Container {
 
         int dir_fd; /* O_PATH|O_DIRECTORY of its directory */
         ShimLink *link;
-        struct Operation *operations; /* start/stop/remove in flight and parked clients, see container-ops.c */
-        struct ParkedClient *parked;
-        sd_event_source *timeout_source;
+        bool link_ready; /* the shim can take messages */
+        Operation *operations; /* start, stop, remove in flight: container-ops.c */
+        ParkedClient *parked;  /* messages and clients that wait for a shim: shim-link.c */
+        sd_event_source *retry_source;
+        unsigned retries;
 };
 
 const char *container_status_to_string(ContainerStatus s);

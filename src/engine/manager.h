@@ -25,13 +25,14 @@ struct Manager {
         Hashmap *containers; /* id -> Container */
         Hashmap *names;      /* name -> Container */
         Hashmap *execs;      /* exec id -> Exec */
-        struct UnitJob *jobs;
-        struct ShimPeer *peers; /* shims that asked for parked clients and have no container yet */
+        struct UnitJob *jobs; /* see units.c */
+        struct Kick *kick;
         int engine_fd;          /* listener of BERTH_ENGINE_SOCKET */
         int containers_fd;      /* O_PATH of BERTH_CONTAINERS_DIR */
         sd_event_source *idle_source;
         usec_t idle_timeout;
         unsigned busy; /* things that forbid leaving when idle */
+        unsigned n_workers; /* berth-worker children, see worker-job.c */
         usec_t started_at;
         void *dbus; /* skin's own, see dbus/ */
 };
@@ -47,3 +48,6 @@ int manager_find_container(Manager *m, const char *name_or_id, Container **ret);
 /* While held, the engine does not leave when idle. */
 void manager_hold(Manager *m);
 void manager_release(Manager *m);
+
+/* Start a worker that removes what lies in the trash. */
+void manager_empty_trash(Manager *m);
