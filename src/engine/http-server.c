@@ -23,6 +23,7 @@
 #define HEAD_TIMEOUT (30 * USEC_PER_SEC)
 #define IDLE_TIMEOUT (600 * USEC_PER_SEC)
 #define LINGER_TIMEOUT (5 * USEC_PER_SEC)
+#define LINGER_MAX (1024 * 1024)
 
 static void connection_free(HttpConnection *c) {
         HttpServer *s = c->server;
@@ -236,10 +237,12 @@ static int connection_read(HttpConnection *c) {
                 return errno == EAGAIN || errno == EINTR ? -EAGAIN : negative_errno();
         if (n == 0)
                 return 0;
-        if (!c->lingering) {
-                c->in.size += (size_t) n;
-                c->in.data[c->in.size] = 0;
+        if (c->lingering) {
+                c->lingered += (size_t) n;
+                return c->lingered <= LINGER_MAX;
         }
+        c->in.size += (size_t) n;
+        c->in.data[c->in.size] = 0;
         return 1;
 }
 
