@@ -78,7 +78,7 @@ static int image_history(Manager *m, HttpRequest *req, EngineError *reterr) {
         if (r >= 0)
                 r = resolve(m, req->args[0], &i, reterr);
         if (r >= 0)
-                r = image_to_history_json(i, &o);
+                r = image_to_history_json(m->images, i, &o);
         return r < 0 ? r : http_reply_json(req, 200, o);
 }
 
