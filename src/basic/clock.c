@@ -69,7 +69,8 @@ int parse_rfc3339(const char *s, usec_t *ret) {
         }
         if (*p == 'Z' && !p[1])
                 offset = 0;
-        else if ((*p == '+' || *p == '-') && strlen(p) == 6 && p[3] == ':') {
+        else if ((*p == '+' || *p == '-') && strlen(p) == 6 && isdigit((unsigned char) p[1]) && isdigit((unsigned char) p[2]) &&
+                 p[3] == ':' && isdigit((unsigned char) p[4]) && isdigit((unsigned char) p[5])) {
                 unsigned h = (unsigned) ((p[1] - '0') * 10 + (p[2] - '0')), m = (unsigned) ((p[4] - '0') * 10 + (p[5] - '0'));
 
                 if (h > 23 || m > 59)
@@ -78,7 +79,7 @@ int parse_rfc3339(const char *s, usec_t *ret) {
         } else
                 return -EINVAL;
         t = timegm(&tm);
-        if (t < 0 || (int64_t) t - offset < 0)
+        if ((int64_t) t - offset < 0)
                 return -EINVAL;
         *ret = (usec_t) ((int64_t) t - offset) * USEC_PER_SEC + fraction;
         return 0;

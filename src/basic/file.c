@@ -54,7 +54,7 @@ int read_fd(int fd, size_t max, char **ret, size_t *ret_size) {
         return 0;
 }
 
-/** read_file_at - all of a regular file, see read_fd(). */
+/** read_file_at - all of a regular file, see read_fd(). A symlink is followed. */
 int read_file_at(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
         _cleanup_close_ int fd = -EBADF;
 
@@ -155,6 +155,8 @@ int mkdir_parents(const char *path, mode_t mode) {
 
         if (!copy)
                 return -ENOMEM;
+        if (!copy[0])
+                return -EINVAL;
         for (char *p = copy + 1; *p; p++) {
                 if (*p != '/')
                         continue;

@@ -1,8 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "json.h"
 
+#include <math.h>
+
 #include "file.h"
 #include "str.h"
+
+/* json-c takes NaN and Infinity for numbers; nobody we pass them on to could read them. */
+static bool has_non_finite(json_object *o) {
+        if (json_object_is_type(o, json_type_double))
+                return !isfinite(json_object_get_double(o));
+        if (json_object_is_type(o, json_type_array)) {
+                for (size_t i = 0; i < json_object_array_length(o); i++)
+                        if (has_non_finite(json_object_array_get_idx(o, i)))
+                                return true;
+        } else if (json_object_is_type(o, json_type_object)) {
+                json_object_object_foreach(o, key, value) {
+                        (void) key;
+                        if (has_non_finite(value))
+                                return true;
+                }
+        }
+        return false;
+}
+
+static bool mentions_non_finite(const char *text, size_t size) {
+        return memmem(text, size, "NaN", 3) || memmem(text, size, "Infinity", 8);
+}
 
 /**
  * json_parse - parse exactly one value; trailing white space only.
@@ -33,7 +57,8 @@ int json_parse(const char *text, size_t size, json_object **ret) {
         } else
                 used = json_tokener_get_parse_end(tok);
         json_tokener_free(tok);
-        if (e != json_tokener_success || used + strspn(text + used, " \t\r\n") < size) {
+        if (e != json_tokener_success || used + strspn(text + used, " \t\r\n") < size ||
+            (mentions_non_finite(text, size) && has_non_finite(o))) {
                 json_object_put(o);
                 return -EBADMSG;
         }
