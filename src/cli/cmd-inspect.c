@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+
+#include "../basic/str.h"
+#include "command.h"
+
+typedef struct InspectOptions {
+        const char *format;
+        const char *type;
+        bool size;
+} InspectOptions;
+
+static const Flag inspect_flags[] = {
+        { "format", 'f', FLAG_STRING, offsetof(InspectOptions, format), NULL, "Format output: 'json' (one line each)" },
+        { "size", 's', FLAG_BOOL, offsetof(InspectOptions, size), NULL, "Display total file sizes if the type is container" },
+        { "type", 0, FLAG_STRING, offsetof(InspectOptions, type), NULL, "Only inspect objects of the given type (container|image)" },
+        {},
+};
+
+static int inspect(Client *c, const InspectOptions *o, const char *name, json_object **ret) {
+        _cleanup_free_ char *container = target_printf("/containers/", name, o->size ? "/json?size=1" : "/json");
+        _cleanup_free_ char *image = target_printf("/images/", name, "/json");
+        int r = -ENOENT;
+
+        if (!container || !image)
+                return -ENOMEM;
+        if (isempty(o->type) || streq(o->type, "container")) {
+                r = client_call(c, "GET", container, NULL, ret);
+                if (r >= 0 || c->status != 404 || !isempty(o->type))
+                        return r;
+        }
+        r = client_call(c, "GET", image, NULL, ret);
+        if (r < 0 && c->status == 404 && isempty(o->type))
+                return client_fail(c, r, "Error: No such object: %s", name);
+        return r;
+}
+
+/* json-c indents with two spaces; scripts compare with docker, which uses four. Strings hold no raw newline. */
+static int print_indented(json_object *list) {
+        const char *s = json_object_to_json_string_ext(list, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                                                     JSON_C_TO_STRING_NOSLASHESCAPE);
+
+        if (!s)
+                return -ENOMEM;
+        while (*s) {
+                size_t indent = strspn(s, " "), line = strcspn(s, "\n");
+
+                printf("%*s%.*s\n", (int) (2 * indent), "", (int) (line - indent), s + indent);
+                s += line + (s[line] == '\n');
+        }
+        return 0;
+}
+
+static int exec_inspect(Client *c, void *options, char **args) {
+        const InspectOptions *o = options;
+        _cleanup_json_ json_object *list = json_object_new_array();
+        bool lines = o->format && (streq(o->format, "json") || streq(o->format, "{{json .}}"));
+        int r = list ? 0 : -ENOMEM, status = 0;
+
+        if (!isempty(o->format) && !lines)
+                r = client_fail(c, -EOPNOTSUPP, "--format '%s': templates are not supported, only 'json'", o->format);
+        else if (!isempty(o->type) && !streq(o->type, "container") && !streq(o->type, "image"))
+                r = client_fail(c, -EINVAL, "\"%s\" is not a valid value for --type: 'container' or 'image'", o->type);
+        if (r < 0)
+                return command_fail(c, 1);
+        for (; *args; args++) {
+                json_object *one = NULL;
+
+                r = inspect(c, o, *args, &one);
+                if (r >= 0)
+                        r = json_add(list, one);
+                if (r < 0)
+                        status = command_fail(c, 1);
+        }
+        if (!lines)
+                return print_indented(list) < 0 ? 1 : status;
+        for (size_t i = 0; i < json_object_array_length(list); i++)
+                printf("%s\n", json_text(json_object_array_get_idx(list, i)));
+        return status;
+}
+
+const Command command_inspect = {
+        .name = "inspect",
+        .alias = "container inspect",
+        .args = "NAME|ID [NAME|ID...]",
+        .usage = "Return low-level information on containers and images",
+        .flags = inspect_flags,
+        .options_size = sizeof(InspectOptions),
+        .args_min = 1,
+        .args_max = ARGS_ANY,
+        .exec = exec_inspect,
+};
