@@ -16,6 +16,7 @@ typedef struct Lease {
         char link[IFNAMSIZ];
         char *name;
         uint32_t address;
+        bool leaving; /* given back, but the interface is still there */
 } Lease;
 
 typedef struct LeaseTable {

@@ -262,14 +262,13 @@ int endpoint_configure(Rtnl *inside, const EndpointConfig *c) {
         return rtnl_batch_run(inside, &b, NULL);
 }
 
-typedef struct PortWalk {
-        unsigned bridge;
+typedef struct LinkWalk {
         LinkHandler handler;
         void *userdata;
-} PortWalk;
+} LinkWalk;
 
-static int visit_port(const struct nlmsghdr *h, void *userdata) {
-        const PortWalk *w = userdata;
+static int visit_link(const struct nlmsghdr *h, void *userdata) {
+        const LinkWalk *w = userdata;
         const struct nlattr *attr;
         const char *name = NULL;
         unsigned master = 0;
@@ -280,19 +279,83 @@ static int visit_port(const struct nlmsghdr *h, void *userdata) {
                 else if (mnl_attr_get_type(attr) == IFLA_MASTER && mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
                         master = mnl_attr_get_u32(attr);
         }
-        if (name && master == w->bridge)
-                w->handler(name, w->userdata);
+        if (name)
+                w->handler(name, master, w->userdata);
         return 0;
 }
 
-/** bridge_each_port - call @handler for each interface in the bridge with index @bridge. It must not use @rtnl. */
-int bridge_each_port(Rtnl *rtnl, unsigned bridge, LinkHandler handler, void *userdata) {
-        PortWalk w = { bridge, handler, userdata };
+/** link_each - call @handler, which must not use @rtnl, for each interface. */
+int link_each(Rtnl *rtnl, LinkHandler handler, void *userdata) {
+        LinkWalk w = { handler, userdata };
         RtnlBatch b;
 
         rtnl_batch_init(&b);
         put_link(rtnl_batch_add(&b, RTM_GETLINK, NLM_F_DUMP), 0);
-        return rtnl_query(rtnl, &b, visit_port, &w);
+        return rtnl_query(rtnl, &b, visit_link, &w);
+}
+
+/** link_set_master - put interface @name into the bridge with index @bridge. */
+int link_set_master(Rtnl *rtnl, const char *name, unsigned bridge) {
+        struct nlmsghdr *h;
+        RtnlBatch b;
+
+        rtnl_batch_init(&b);
+        h = rtnl_batch_add(&b, RTM_NEWLINK, 0);
+        put_link(h, 0);
+        mnl_attr_put_strz(h, IFLA_IFNAME, name);
+        mnl_attr_put_u32(h, IFLA_MASTER, bridge);
+        return rtnl_batch_run(rtnl, &b, NULL);
+}
+
+/** link_watch_open - Return: 0 or -errno. */
+int link_watch_open(Rtnl *ret) {
+        struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int group = RTNLGRP_LINK;
+
+        if (!s)
+                return negative_errno();
+        if (mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0 ||
+            mnl_socket_setsockopt(s, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0) {
+                int r = negative_errno();
+
+                (void) mnl_socket_close(s);
+                return r;
+        }
+        *ret = (Rtnl){ .socket = s };
+        return 0;
+}
+
+static void report_gone(const struct nlmsghdr *h, LinkHandler handler, void *userdata) {
+        const struct ifinfomsg *i = mnl_nlmsg_get_payload(h);
+        const struct nlattr *attr;
+
+        /* A bridge says DELLINK of its own family when a port leaves it. */
+        if (h->nlmsg_type != RTM_DELLINK || i->ifi_family != AF_UNSPEC)
+                return;
+        mnl_attr_for_each(attr, h, sizeof(*i))
+                if (mnl_attr_get_type(attr) == IFLA_IFNAME && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+                        handler(mnl_attr_get_str(attr), 0, userdata);
+}
+
+/**
+ * link_watch_read - call @handler for each interface that went since the last time.
+ *
+ * Return: 0, -ENOBUFS if some were missed, -errno.
+ */
+int link_watch_read(Rtnl *watch, LinkHandler handler, void *userdata) {
+        char buf[32 * 1024] __attribute__((aligned(8)));
+
+        for (;;) {
+                ssize_t n = mnl_socket_recvfrom(watch->socket, buf, sizeof(buf));
+                int left = (int) n;
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return errno == EAGAIN ? 0 : negative_errno();
+                for (struct nlmsghdr *h = (void *) buf; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
+                        report_gone(h, handler, userdata);
+        }
 }
 
 typedef struct TakenCheck {

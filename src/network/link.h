@@ -29,8 +29,13 @@ typedef struct EndpointConfig {
 int endpoint_create(Rtnl *host, const EndpointConfig *c);
 int endpoint_configure(Rtnl *inside, const EndpointConfig *c);
 
-/* Links below one bridge. */
-typedef void (*LinkHandler)(const char *name, void *userdata);
-int bridge_each_port(Rtnl *rtnl, unsigned bridge, LinkHandler handler, void *userdata);
+/* @master: index of the bridge the interface is in, or 0. */
+typedef void (*LinkHandler)(const char *name, unsigned master, void *userdata);
+int link_each(Rtnl *rtnl, LinkHandler handler, void *userdata);
+int link_set_master(Rtnl *rtnl, const char *name, unsigned bridge);
+
+/* A non-blocking socket that tells of interfaces that go. */
+int link_watch_open(Rtnl *ret);
+int link_watch_read(Rtnl *watch, LinkHandler handler, void *userdata);
 
 int subnet_is_taken(Rtnl *rtnl, const Subnet *s, const char *except_link);

@@ -106,6 +106,60 @@ int netd_restore(Netd *d) {
         return make_ready(d);
 }
 
+/**
+ * netd_link_gone - interface @name may have gone. If it was a container's, its address is free; if it was the bridge, and
+ * there are containers, it comes back.
+ *
+ * Removing a veth makes the kernel wait 10 to 30 ms, in which no other container can be connected. A namespace without
+ * processes takes its veth along anyway, so detach only waits for that; netd_reap() removes what is still there later.
+ */
+void netd_link_gone(Netd *d, const char *name) {
+        unsigned index;
+        Lease *l;
+
+        if (d->ready && streq(name, d->network.bridge)) {
+                (void) netd_restore(d);
+                return;
+        }
+        l = d->network.recorded ? lease_by_link(&d->network.leases, name) : NULL;
+        /* The event may be older than a new interface of the same name. */
+        if (l && link_index(&d->rtnl, name, &index) == -ENODEV)
+                lease_release(&d->network.leases, l);
+}
+
+/** netd_check_links - after events were lost: look at everything. */
+void netd_check_links(Netd *d) {
+        network_reconcile(&d->network, &d->rtnl, d->containers_fd);
+}
+
+/** netd_reap - remove the interfaces of detached containers that did not go by themselves. */
+void netd_reap(Netd *d) {
+        const LeaseTable *t = &d->network.leases;
+        _cleanup_strv_ char **links = NULL;
+        size_t position = 0;
+        const char *id;
+        void *value;
+        int r = 0;
+
+        d->leaving = false;
+        if (!d->network.recorded)
+                return;
+        while (r >= 0 && hashmap_next(t->by_id, &position, &id, &value))
+                if (((Lease *) value)->leaving)
+                        r = strv_extend(&links, ((Lease *) value)->link);
+        if (r < 0)
+                d->leaving = true;
+        for (char **l = links; l && *l; l++) {
+                r = link_delete(&d->rtnl, *l);
+                if (r < 0 && r != -ENODEV) {
+                        log_warning_errno(r, "Failed to remove interface %s: %m", *l);
+                        d->leaving = true;
+                        continue;
+                }
+                netd_link_gone(d, *l);
+        }
+}
+
 static int put_address6(Buffer *b, const char *key, const struct in6_addr *a) {
         char text[INET6_ADDRSTRLEN];
 
@@ -203,6 +257,7 @@ static int attach(Netd *d, const char *id, const char *name, Buffer *reply, int 
         is_new = acquire(d, id, name, &l);
         if (is_new < 0)
                 return log_error_errno(is_new, "No address for container %.12s: %m", id);
+        l->leaving = false;
         r = connect_endpoint(d, l, ret_fd);
         if (r >= 0)
                 r = put_endpoint(reply, &d->network, l);
@@ -281,10 +336,9 @@ static int handle_detach(Netd *d, const Message *m, Buffer *reply) {
                 return message_put_reply(reply, seq, -EINVAL, "container: not a container id");
         l = d->network.recorded ? lease_get(&d->network.leases, id) : NULL;
         if (l) {
-                r = link_delete(&d->rtnl, l->link);
-                if (r < 0 && r != -ENODEV)
-                        log_warning_errno(r, "Failed to remove interface %s: %m", l->link);
-                lease_release(&d->network.leases, l);
+                l->leaving = true;
+                netd_link_gone(d, l->link);
+                d->leaving = true;
         }
         /* Twice is fine: what was asked for is so. */
         return message_put_reply(reply, seq, 0, NULL);

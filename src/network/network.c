@@ -177,6 +177,22 @@ int network_prepare(Network *n, Rtnl *rtnl) {
         return r < 0 ? r : 1;
 }
 
+/* Containers that were on a bridge that somebody removed. */
+static void adopt_endpoints(Network *n, Rtnl *rtnl) {
+        size_t position = 0;
+        const char *id;
+        void *value;
+        int r;
+
+        while (hashmap_next(n->leases.by_id, &position, &id, &value)) {
+                const Lease *l = value;
+
+                r = link_set_master(rtnl, l->link, n->bridge_index);
+                if (r < 0 && r != -ENODEV)
+                        log_warning_errno(r, "Failed to put %s into bridge %s: %m", l->link, n->bridge);
+        }
+}
+
 /** network_up - the bridge exists and has its addresses. @n must be prepared. Return: 1 if anything was done, 0, -errno. */
 int network_up(Network *n, Rtnl *rtnl) {
         BridgeConfig c = { .name = n->bridge, .subnet = n->subnet, .gateway = n->gateway,
@@ -197,6 +213,7 @@ int network_up(Network *n, Rtnl *rtnl) {
         if (r < 0)
                 return r;
         n->bridge_index = index;
+        adopt_endpoints(n, rtnl);
         return 1;
 }
 
@@ -207,19 +224,20 @@ void network_firewall(const Network *n, FirewallNetwork *ret) {
 
 typedef struct PortList {
         Network *network;
+        unsigned bridge; /* 0: there is none */
         char **orphans;
         Hashmap *seen; /* container id -> Lease */
         int error;
 } PortList;
 
-static void sort_port(const char *name, void *userdata) {
+static void sort_port(const char *name, unsigned master, void *userdata) {
         PortList *p = userdata;
         Lease *l = lease_by_link(&p->network->leases, name);
         int r = 0;
 
         if (l)
                 r = hashmap_put(p->seen, l->container, l);
-        else if (startswith(name, LEASE_LINK_PREFIX))
+        else if (p->bridge != 0 && master == p->bridge && startswith(name, LEASE_LINK_PREFIX))
                 r = strv_extend(&p->orphans, name);
         if (r < 0)
                 p->error = r;
@@ -252,15 +270,14 @@ void network_reconcile(Network *n, Rtnl *rtnl, int containers_fd) {
         _cleanup_hashmap_ Hashmap *seen = hashmap_new();
         _cleanup_strv_ char **orphans = NULL;
         PortList p = { .network = n, .seen = seen };
-        unsigned index;
-        int r = 0;
+        int r;
 
         if (!n->recorded || !seen)
                 return;
         if (containers_fd >= 0)
                 (void) lease_sweep(&n->leases, containers_fd);
-        if (link_index(rtnl, n->bridge, &index) >= 0)
-                r = bridge_each_port(rtnl, index, sort_port, &p);
+        (void) link_index(rtnl, n->bridge, &p.bridge);
+        r = link_each(rtnl, sort_port, &p);
         orphans = p.orphans;
         if (r < 0 || p.error < 0) {
                 log_warning_errno(r < 0 ? r : p.error, "Failed to look at the interfaces of %s: %m", n->bridge);

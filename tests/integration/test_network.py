@@ -6,6 +6,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 
 from harness import run, systemctl, unit_property, wait_for
 
@@ -91,6 +92,7 @@ class Endpoint:
 def cleanup():
     for e in list(Endpoint.made):
         e.detach()
+    wait_for(lambda: not os.path.isdir(LEASES) or os.listdir(LEASES) == [])
 
 
 def clean(f):
@@ -242,17 +244,34 @@ def test_detach_frees_everything_and_twice_is_fine():
     for _ in range(2):
         assert c.call("detach", container=a.id)[0]["errno"] == "0"
     c.close()
-    assert run("ip", "link", "show", link, check=None).code != 0
-    assert os.listdir(LEASES) == []
+    # The namespace is still held here, so the interface does not go by itself.
+    wait_for(lambda: run("ip", "link", "show", link, check=None).code != 0)
+    wait_for(lambda: os.listdir(LEASES) == [])
     b = Endpoint()
     assert b.address == a.address
 
 
 @clean
-def test_namespace_goes_when_nobody_holds_it():
+def test_address_is_free_when_nobody_holds_the_namespace():
     a = Endpoint()
     a.close_namespace()
     wait_for(lambda: run("ip", "link", "show", a.reply["link"], check=None).code != 0)
+    wait_for(lambda: os.listdir(LEASES) == [])
+
+
+@clean
+def test_quick_restart_keeps_the_address():
+    a = Endpoint()
+    c = Client()
+    assert c.call("detach", container=a.id)[0]["errno"] == "0"
+    c.close()
+    again = Endpoint(a.id)
+    Endpoint.made.remove(a)
+    assert again.address == a.address
+    pings(again, again.reply["gateway"])
+    a.close_namespace()
+    time.sleep(1.5)     # longer than netd waits before it removes what was detached
+    pings(again, again.reply["gateway"])
 
 
 @clean
@@ -309,7 +328,15 @@ def test_flush_ruleset_is_survived():
 
 @clean
 def test_removed_bridge_comes_back():
-    Endpoint().detach()
+    a = Endpoint()
+    run("ip", "link", "del", "berth0")
+    wait_for(lambda: run("ip", "link", "show", "berth0", check=None).code == 0)
+    wait_for(lambda: "master berth0" in run("ip", "link", "show", a.reply["link"]).out)
+    b = Endpoint()
+    pings(a, b.address)
+    a.detach()
+    b.detach()
+    wait_for(lambda: os.listdir(LEASES) == [])
     run("ip", "link", "del", "berth0")
     a, b = Endpoint(), Endpoint()
     pings(a, b.address)
