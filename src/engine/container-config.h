@@ -21,6 +21,7 @@ typedef struct ContainerPlan {
         char *hosts;
         char *resolv_conf;
         json_object *warnings; /* array of strings */
+        char **directories;    /* to be made below the container's directory, in this order */
 } ContainerPlan;
 
 void container_plan_done(ContainerPlan *p);

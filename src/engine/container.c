@@ -239,6 +239,9 @@ static int write_plan(int dir_fd, const ContainerPlan *p, WriteFlags flags) {
         }
         if (mkdirat(dir_fd, "upper", 0755) < 0 || mkdirat(dir_fd, "work", 0700) < 0)
                 return negative_errno();
+        for (char **d = p->directories; d && *d; d++)
+                if (mkdirat(dir_fd, *d, 0755) < 0)
+                        return negative_errno();
         return 0;
 }
 

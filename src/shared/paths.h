@@ -10,6 +10,7 @@
 #define BERTH_BLOBS_DIR BERTH_STATE_DIR "/blobs/sha256"
 #define BERTH_IMAGES_DIR BERTH_STATE_DIR "/images"
 #define BERTH_REFS_DIR BERTH_IMAGES_DIR "/refs"
+#define BERTH_VOLUMES_DIR BERTH_STATE_DIR "/volumes"
 #define BERTH_NETWORKS_DIR BERTH_STATE_DIR "/networks"
 
 #define BERTH_RUN_DIR "/run/berth"
