@@ -200,7 +200,7 @@ static void flush_out(Session *s) {
                 if (n < 0 && (errno == EINTR || errno == EAGAIN))
                         return;
                 if (n < 0 && s->out_fd == STDOUT_FILENO) {
-                        s->stdout_closed = true;
+                        s->stdout_error = errno;
                         return;
                 }
                 s->out_written += n < 0 ? size : (size_t) n;
@@ -395,7 +395,7 @@ static int dispatch(Session *s, const struct pollfd p[P_MAX]) {
 }
 
 static bool finished(const Session *s) {
-        if (s->detached || s->died_of || s->stdout_closed)
+        if (s->detached || s->died_of || s->stdout_error)
                 return true;
         return !s->stream_open && !out_pending(s) && s->wait.fd < 0 && s->start.fd < 0;
 }

@@ -27,7 +27,7 @@ typedef struct Session {
         /* Results. */
         bool start_failed;
         bool detached;
-        bool stdout_closed;
+        int stdout_error; /* errno of a failed write; EPIPE: the reader left */
         int died_of;   /* a signal that asked this program to end */
         int exit_code; /* -1: unknown */
 

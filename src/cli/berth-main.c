@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -101,14 +102,15 @@ int main(int argc, char **argv) {
                         return 125;
         (void) signal(SIGPIPE, SIG_IGN);
         r = run(argc, argv);
-        errno = 0;
         if (fflush(stdout) == EOF || ferror(stdout)) {
-                if (errno == EPIPE || errno == 0) {
-                        /* The reader left: end as every filter does. */
+                struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+                /* A pipe without a reader: end as every filter does. */
+                if (poll(&p, 1, 0) > 0 && p.revents & POLLERR) {
                         (void) signal(SIGPIPE, SIG_DFL);
                         (void) raise(SIGPIPE);
                 }
-                fprintf(stderr, "berth: cannot write to stdout: %m\n");
+                fprintf(stderr, "berth: cannot write to stdout\n");
                 return r ? r : 1;
         }
         return r;

@@ -81,7 +81,7 @@ static int exec_config_new(Client *c, const ExecOptions *o, char **command, json
         if (r >= 0)
                 r = env_add_files(c, env, &o->env_file);
         for (size_t i = 0; r >= 0 && i < o->env.n; i++)
-                r = env_add(c, env, o->env.items[i]);
+                r = env_add(c, env, o->env.items[i], true);
         if (r >= 0 && json_object_array_length(env) > 0)
                 r = json_set(body, "Env", TAKE_PTR(env));
         if (r >= 0)
@@ -144,7 +144,7 @@ static int run_attached(Client *c, const ExecOptions *o, const char *id, json_ob
         r = session_run(&s);
         if (r < 0)
                 return command_fail(c, 1);
-        if (s.detached || s.died_of || s.stdout_closed)
+        if (s.detached || s.died_of || s.stdout_error)
                 return session_exit_status(&s);
         return exit_code(c, id);
 }

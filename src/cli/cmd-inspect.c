@@ -35,20 +35,45 @@ static int inspect(Client *c, const InspectOptions *o, const char *name, json_ob
         return r;
 }
 
-/* json-c indents with two spaces; scripts compare with docker, which uses four. Strings hold no raw newline. */
-static int print_indented(json_object *list) {
-        const char *s = json_object_to_json_string_ext(list, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-                                                                     JSON_C_TO_STRING_NOSLASHESCAPE);
+static void print_value(json_object *o, int indent);
 
-        if (!s)
-                return -ENOMEM;
-        while (*s) {
-                size_t indent = strspn(s, " "), line = strcspn(s, "\n");
+/* Scripts compare with docker: four spaces a level, empty ones on one line. */
+static void print_object(json_object *o, int indent) {
+        bool first = true;
 
-                printf("%*s%.*s\n", (int) (2 * indent), "", (int) (line - indent), s + indent);
-                s += line + (s[line] == '\n');
+        json_object_object_foreach(o, key, value) {
+                _cleanup_json_ json_object *name = json_object_new_string(key);
+
+                printf("%s%*s%s: ", first ? "\n" : ",\n", indent + 4, "", name ? json_text(name) : "");
+                print_value(value, indent + 4);
+                first = false;
         }
-        return 0;
+        if (!first)
+                printf("\n%*s", indent, "");
+}
+
+static void print_value(json_object *o, int indent) {
+        size_t n;
+
+        if (json_object_is_type(o, json_type_object)) {
+                printf("{");
+                print_object(o, indent);
+                printf("}");
+                return;
+        }
+        if (!json_object_is_type(o, json_type_array)) {
+                fputs(o ? json_text(o) : "null", stdout);
+                return;
+        }
+        n = json_object_array_length(o);
+        printf("[");
+        for (size_t i = 0; i < n; i++) {
+                printf("%s%*s", i == 0 ? "\n" : ",\n", indent + 4, "");
+                print_value(json_object_array_get_idx(o, i), indent + 4);
+        }
+        if (n > 0)
+                printf("\n%*s", indent, "");
+        printf("]");
 }
 
 static int exec_inspect(Client *c, void *options, char **args) {
@@ -72,8 +97,11 @@ static int exec_inspect(Client *c, void *options, char **args) {
                 if (r < 0)
                         status = command_fail(c, 1);
         }
-        if (!lines)
-                return print_indented(list) < 0 ? 1 : status;
+        if (!lines) {
+                print_value(list, 0);
+                printf("\n");
+                return status;
+        }
         for (size_t i = 0; i < json_object_array_length(list); i++)
                 printf("%s\n", json_text(json_object_array_get_idx(list, i)));
         return status;

@@ -4,7 +4,7 @@
 #include "table.h"
 
 static int print_processes(json_object *reply) {
-        _cleanup_table_ Table t = {};
+        _cleanup_table_ Table t = { .column_min = 20 };
         json_object *titles, *processes;
         int r = 0;
 

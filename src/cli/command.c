@@ -93,7 +93,7 @@ int command_run_argv(Client *c, const Command *cmd, char **argv) {
         } else if (r < 0)
                 r = usage_error(cmd, error ? error : "out of memory");
         else if (check_args(cmd, args) < 0)
-                r = cmd->command_flags & COMMAND_RUN_LIKE ? EXIT_OURS : 1;
+                r = 1;
         else
                 r = cmd->exec(c, options, args);
         flags_done(flags, options);

@@ -129,7 +129,7 @@ static int set_config(Client *c, const ContainerOptions *o, char **args, json_ob
         if (r >= 0)
                 r = env_add_files(c, env, &o->env_file);
         for (size_t i = 0; r >= 0 && i < o->env.n; i++)
-                r = env_add(c, env, o->env.items[i]);
+                r = env_add(c, env, o->env.items[i], true);
         if (r >= 0 && json_object_array_length(env) > 0)
                 r = json_set(config, "Env", TAKE_PTR(env));
         if (r >= 0 && (o->label.n > 0 || o->label_file.n > 0)) {
@@ -225,6 +225,17 @@ static int add_host_entry(Client *c, json_object *list, const char *spec) {
                 return client_fail(c, -EINVAL, "invalid argument \"%s\" for \"--add-host\" flag: bad format for add-host", spec);
         copy[n] = ':';
         return json_add_str(list, copy);
+}
+
+/* "net_admin" and "CAP_NET_ADMIN" are the same to users, the engine is sent one spelling. */
+static int add_capability(Client *c, json_object *list, const char *name) {
+        _cleanup_free_ char *upper = strncasecmp(name, "CAP_", 4) == 0 || strcasecmp(name, "ALL") == 0 ?
+                                             strdup(name) :
+                                             str_concat("CAP_", name);
+
+        for (char *p = upper; p && *p; p++)
+                *p = *p >= 'a' && *p <= 'z' ? (char) (*p - 'a' + 'A') : *p;
+        return upper ? json_add_str(list, upper) : -ENOMEM;
 }
 
 static int add_device(Client *c, json_object *list, const char *spec) {
@@ -339,7 +350,6 @@ static int set_host_config(Client *c, const ContainerOptions *o, json_object *ho
                 const char *key;
                 const StringList *list;
         } lists[] = {
-                { "CapAdd", &o->cap_add },       { "CapDrop", &o->cap_drop },
                 { "Dns", &o->dns },              { "DnsOptions", &o->dns_option },
                 { "DnsSearch", &o->dns_search }, { "GroupAdd", &o->group_add },
                 { "Links", &o->link },           { "DeviceCgroupRules", &o->device_cgroup_rule },
@@ -351,6 +361,10 @@ static int set_host_config(Client *c, const ContainerOptions *o, json_object *ho
         r = set_resources(o, host);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(lists); i++)
                 r = set_list(host, lists[i].key, lists[i].list);
+        if (r >= 0)
+                r = set_each(c, host, "CapAdd", &o->cap_add, add_capability);
+        if (r >= 0)
+                r = set_each(c, host, "CapDrop", &o->cap_drop, add_capability);
         if (r >= 0)
                 r = set_each(c, host, "ExtraHosts", &o->add_host, add_host_entry);
         if (r >= 0)

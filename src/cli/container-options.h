@@ -31,7 +31,7 @@ extern const Flag run_flags[];
 int container_config_new(Client *c, const ContainerOptions *o, char **args, json_object **ret);
 
 /* env-file.c */
-int env_add(Client *c, json_object *array, const char *item);
+int env_add(Client *c, json_object *array, const char *item, bool unset);
 int env_add_files(Client *c, json_object *array, const StringList *files);
 int labels_new(Client *c, const StringList *labels, const StringList *files, json_object **ret);
 

@@ -7,8 +7,11 @@
 
 #define ENV_FILE_MAX (16 * 1024 * 1024)
 
-/** env_add - "K=V" as it is, "K" with our own value, nothing if we have none. */
-int env_add(Client *c, json_object *array, const char *item) {
+/**
+ * env_add - "K=V" as it is, "K" with our own value.
+ * @unset: what a variable that we do not have means: the bare name, which takes it from the image's, or nothing.
+ */
+int env_add(Client *c, json_object *array, const char *item, bool unset) {
         _cleanup_free_ char *whole = NULL;
         const char *value;
 
@@ -18,7 +21,7 @@ int env_add(Client *c, json_object *array, const char *item) {
                 return json_add_str(array, item);
         value = getenv(item);
         if (!value)
-                return 0;
+                return unset ? json_add_str(array, item) : 0;
         whole = str_concat(item, "=", value);
         return whole ? json_add_str(array, whole) : -ENOMEM;
 }
@@ -59,7 +62,7 @@ static int add_env_line(Client *c, void *userdata, const char *path, char *line)
         if (strcspn(line, " \t") < name)
                 return client_fail(c, -EINVAL, "invalid env file (%s): variable '%.*s' contains whitespaces", path,
                                    (int) name, line);
-        return env_add(c, userdata, line);
+        return env_add(c, userdata, line, false);
 }
 
 /** env_add_files - the variables of each file, in order. */

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <limits.h>
-
 #include "../basic/str.h"
 #include "container-options.h"
 
@@ -23,16 +21,26 @@ static json_object *array_at(json_object *o, const char *key) {
         return json_set(o, key, v) < 0 ? NULL : v;
 }
 
-/* "./x:/y" and "~"-less relative sources are relative to us, the engine knows nothing of our working directory. */
+/* "./x:/y" and "../x" are relative to us: the engine knows nothing of our working directory. */
 static int absolute_source(const char *spec, char **ret) {
-        char cwd[PATH_MAX];
+        _cleanup_free_ char *cwd = NULL;
 
-        if (spec[0] != '.' || (spec[1] != '/' && spec[1] != ':' && !startswith(spec, "..")))
+        if (spec[0] != '.' || (spec[1] && !strchr("/:", spec[1]) && !startswith(spec, "..")))
                 *ret = strdup(spec);
-        else if (!getcwd(cwd, sizeof(cwd)))
-                return negative_errno();
-        else
-                *ret = str_concat(cwd, "/", spec);
+        else {
+                cwd = getcwd(NULL, 0);
+                if (!cwd)
+                        return negative_errno();
+                while (*spec == '.') {
+                        char *slash = strrchr(cwd, '/');
+
+                        if (startswith(spec, "..") && slash)
+                                *slash = 0;
+                        spec += strspn(spec, ".");
+                        spec += strspn(spec, "/");
+                }
+                *ret = str_concat(*cwd ? cwd : "/", *spec && *spec != ':' ? "/" : "", spec);
+        }
         return *ret ? 0 : -ENOMEM;
 }
 

@@ -141,9 +141,13 @@ int exit_status_of_start_error(const char *message) {
 
 /** session_exit_status - of a session that ended without an error. Dies by SIGPIPE if stdout was closed. */
 int session_exit_status(const Session *s) {
-        if (s->stdout_closed) {
+        if (s->stdout_error == EPIPE) {
                 (void) signal(SIGPIPE, SIG_DFL);
                 (void) raise(SIGPIPE);
+        }
+        if (s->stdout_error) {
+                fprintf(stderr, "berth: cannot write to stdout: %s\n", strerror(s->stdout_error));
+                return 125;
         }
         if (s->died_of > 0)
                 return 128 + s->died_of;

@@ -41,7 +41,7 @@ static size_t columns_of(const char *s) {
 }
 
 static size_t column_width(const Table *t, size_t column) {
-        size_t w = COLUMN_MIN;
+        size_t w = t->column_min > 0 ? t->column_min : COLUMN_MIN;
 
         for (size_t i = column; i < t->n_cells; i += t->n_columns) {
                 size_t n = columns_of(t->cells[i]) + COLUMN_GAP;

@@ -5,11 +5,12 @@
 
 #include "../basic/buffer.h"
 
-/* Left-aligned columns as docker prints them: at least 10 wide, 3 spaces between, the last one as long as it is. */
+/* Left-aligned columns as docker prints them: 10 or more wide, 3 spaces between, the last one as long as it is. */
 typedef struct Table {
         char **cells; /* row after row, owned */
         size_t n_columns;
         size_t n_cells;
+        size_t column_min; /* 0: 10 */
 } Table;
 
 void table_done(Table *t);
