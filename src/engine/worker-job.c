@@ -154,6 +154,8 @@ static int build_argv(const HttpRequest *req, const char *const *args, char ***r
                 r = strv_extend(&argv, framing);
                 if (r >= 0)
                         r = strv_extend(&argv, api);
+                if (r >= 0 && req->head.minor == 0)
+                        r = strv_extend(&argv, "--http=1.0");
         }
         for (size_t i = 1; r >= 0 && args[i]; i++)
                 r = strv_extend(&argv, args[i]);

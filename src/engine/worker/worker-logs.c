@@ -331,5 +331,7 @@ int worker_logs(Worker *w, int argc, char *argv[]) {
                 return worker_http_error(&w->http, 500, "cannot open the journal");
         }
         r = stream_logs(&l);
+        /* Nothing but log lines may stand in the stream: a failure is a stream that does not end properly. */
+        w->http.ended = true;
         return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
