@@ -6,22 +6,10 @@
 #include "../basic/json.h"
 #include "../basic/str.h"
 #include "create.h"
+#include "env-list.h"
 #include "option-table.h"
 
 #define PATH_DEFAULT "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-static size_t name_length(const char *assignment) {
-        return strcspn(assignment, "=");
-}
-
-static char **env_find(char **env, const char *assignment) {
-        size_t n = name_length(assignment);
-
-        for (char **e = env; e && *e; e++)
-                if (name_length(*e) == n && memcmp(*e, assignment, n) == 0)
-                        return e;
-        return NULL;
-}
 
 static int merge_env(CreateContext *c) {
         _cleanup_strv_ char **user = NULL, **image = NULL;
@@ -35,7 +23,7 @@ static int merge_env(CreateContext *c) {
         if (r < 0)
                 return r;
         for (char **e = image; e && *e; e++)
-                if (!env_find(user, *e)) {
+                if (!env_list_find(user, *e)) {
                         r = strv_extend(&user, *e);
                         if (r < 0)
                                 return r;
@@ -228,26 +216,5 @@ int create_build_env(CreateContext *c) {
                 r = json_get_strv(c->config, "Env", &user);
         if (r < 0)
                 return r;
-        for (char **e = user; e && *e; e++) {
-                char **old = env_find(c->env, *e);
-
-                if (!strchr(*e, '=')) {
-                        if (old) {
-                                free(*old);
-                                for (; *old; old++)
-                                        old[0] = old[1];
-                        }
-                        continue;
-                }
-                if (old) {
-                        char *copy = strdup(*e);
-
-                        if (!copy)
-                                return -ENOMEM;
-                        free(*old);
-                        *old = copy;
-                } else if (strv_extend(&c->env, *e) < 0)
-                        return -ENOMEM;
-        }
-        return 0;
+        return env_list_apply(&c->env, user);
 }
