@@ -377,14 +377,14 @@ void container_on_hello(Container *c, const Fields *state) {
                 operations_complete_start(c, 0, NULL);
         } else if (streq(status, "starting"))
                 c->status = CONTAINER_STARTING;
-        else if (streq(status, "restarting"))
+        else if (fields_get_bool(state, "restarting"))
                 c->status = CONTAINER_RESTARTING;
 }
 
 static void on_exited(Container *c, const Fields *event) {
         const char *code = strempty(fields_get(event, "code"));
 
-        c->status = CONTAINER_EXITED;
+        c->status = fields_get_bool(event, "restarting") ? CONTAINER_RESTARTING : CONTAINER_EXITED;
         c->pid = 0;
         c->exit_code = streq(code, "unknown") ? EXIT_CODE_UNKNOWN : (int) fields_get_i64_or(event, "code", EXIT_CODE_UNKNOWN);
         c->oom_killed = fields_get_bool(event, "oom");
@@ -413,9 +413,7 @@ void container_on_event(Container *c, const Fields *event) {
                 on_exited(c, event);
                 operations_complete_stop(c);
                 discard_if_removing(c);
-        } else if (streq(kind, "restarting"))
-                c->status = CONTAINER_RESTARTING;
-        else if (streq(kind, "paused"))
+        } else if (streq(kind, "paused"))
                 c->status = CONTAINER_PAUSED;
         else if (streq(kind, "unpaused"))
                 c->status = CONTAINER_RUNNING;

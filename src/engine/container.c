@@ -128,7 +128,6 @@ static int on_record(const Fields *f, void *userdata) {
                 c->error = mfree(c->error);
                 c->pid = (uint64_t) fields_get_i64_or(f, "pid", 0);
                 c->epoch = (uint64_t) fields_get_i64_or(f, "epoch", 0);
-                c->restart_count = (uint64_t) fields_get_i64_or(f, "restarts", 0);
         } else if (streq(type, "exited")) {
                 code = strempty(fields_get(f, "code"));
                 c->status = CONTAINER_EXITED;
@@ -136,6 +135,7 @@ static int on_record(const Fields *f, void *userdata) {
                 c->pid = 0;
                 c->exit_code = streq(code, "unknown") ? EXIT_CODE_UNKNOWN : (int) fields_get_i64_or(f, "code", EXIT_CODE_UNKNOWN);
                 c->oom_killed = fields_get_bool(f, "oom");
+                c->restart_count = (uint64_t) fields_get_i64_or(f, "restarts", (int64_t) c->restart_count);
         } else if (streq(type, "start-failed")) {
                 c->status = c->ran ? CONTAINER_EXITED : CONTAINER_CREATED;
                 c->exit_code = (int) fields_get_i64_or(f, "code", 128);
@@ -443,13 +443,17 @@ int container_reconcile(Container *c) {
         int r;
 
         r = shim_link_connect(c);
-        if (r >= 0 || c->status != CONTAINER_RUNNING)
+        if (r >= 0 || (!container_is_up(c) && c->status != CONTAINER_RESTARTING))
                 return 0;
         r = unit_is_alive(c->manager, c->id);
         if (r < 0)
                 return r;
         if (r > 0) {
                 container_on_link_lost(c);
+                return 0;
+        }
+        if (c->status == CONTAINER_RESTARTING) {
+                c->status = CONTAINER_EXITED;
                 return 0;
         }
         (void) unit_stop_scope(c->manager, c->id);
