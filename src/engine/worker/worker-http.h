@@ -31,6 +31,9 @@ int worker_http_open(WorkerHttp *h, int client_fd, int early_fd, const char *fra
 /* Request body. Return: bytes, 0 at its end, -ECONNRESET if the client left before, -EBADMSG for bad framing. */
 ssize_t worker_http_read(WorkerHttp *h, void *data, size_t size);
 
+/* A child read the body, to its end if @complete; this process knows no more where it is. */
+void worker_http_body_taken(WorkerHttp *h, bool complete);
+
 /* Response. begin writes the head (chunked unless HTTP/1.0); @content_type may be NULL. All give -EPIPE once the client left. */
 int worker_http_begin(WorkerHttp *h, unsigned status, const char *content_type);
 int worker_http_write(WorkerHttp *h, const void *data, size_t size);
