@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "worker-table.h"
 
+#include "worker-logs.h"
+
 static const WorkerJobEntry jobs[] = {
         { "import", worker_import },
         { "load", worker_load },
+        { "logs", worker_logs },
         { "remove-tree", worker_remove_tree },
         { "rmi-gc", worker_rmi_gc },
 };
