@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The pump behind run, start -a, attach and exec: one poll() over the upgraded stream, our stdio, signals, the pending
- * answer to `start` and the parked `wait`. Invariants:
+ * The pump behind run, start -a, attach and exec: one poll() over the upgraded stream, our stdio, signals,
+ * the pending answer to `start` and the parked `wait`. Invariants:
  *
- * - output is written in the order it came, and the stream is read to its end before the exit code counts, so the last
- *   bytes are never lost; what we have read but not written is one bounded buffer;
+ * - output is written in the order it came, and the stream is read to its end before the exit code counts,
+ * so the last bytes are never lost; what we have read but not written is one bounded buffer;
  * - the end of stdin closes our half of the stream only;
  * - nothing here blocks on stdout: a slow reader stops the reading of the stream, not the signals.
  */
@@ -26,9 +26,15 @@
 
 /** session_init - nothing open yet. */
 void session_init(Session *s, Client *c) {
-        *s = (Session){ .client = c, .stream = CONNECTION_INIT, .wait = CONNECTION_INIT, .start = CONNECTION_INIT,
-                        .exit_code = -1, .out = BUFFER_INIT(OUT_MAX), .in = BUFFER_INIT(2 * IN_CHUNK),
-                        .out_fd = STDOUT_FILENO, .signal_fd = -EBADF };
+        *s = (Session){ .client = c,
+                        .stream = CONNECTION_INIT,
+                        .wait = CONNECTION_INIT,
+                        .start = CONNECTION_INIT,
+                        .exit_code = -1,
+                        .out = BUFFER_INIT(OUT_MAX),
+                        .in = BUFFER_INIT(2 * IN_CHUNK),
+                        .out_fd = STDOUT_FILENO,
+                        .signal_fd = -EBADF };
         for (size_t i = 0; i < SESSION_CONTROLS; i++)
                 s->controls[i] = -EBADF;
 }
@@ -120,7 +126,8 @@ static void on_signal(Session *s) {
         else if (s->start.fd < 0)
                 forward_signal(s, (int) si.ssi_signo);
         else {
-                /* Nothing to signal yet: it goes out behind the answer to `start`. A user who insists leaves. */
+                /* Nothing to signal yet: it goes out behind the answer to `start`. A user who insists
+                 * leaves. */
                 if (s->n_signals < SESSION_SIGNALS)
                         s->signals[s->n_signals++] = (int) si.ssi_signo;
                 if (is_request_to_end((int) si.ssi_signo) && ++s->n_interrupts >= INTERRUPTS_MAX)
@@ -129,8 +136,9 @@ static void on_signal(Session *s) {
 }
 
 static int catch_signals(Session *s, sigset_t *ret_old) {
-        static const int forwarded[] = { SIGHUP,  SIGINT,  SIGQUIT,   SIGUSR1, SIGUSR2, SIGALRM,  SIGTERM, SIGCONT,
-                                         SIGTSTP, SIGXCPU, SIGVTALRM, SIGPROF, SIGIO,   SIGSTKFLT, SIGPWR };
+        static const int forwarded[] = { SIGHUP,    SIGINT,  SIGQUIT, SIGUSR1,   SIGUSR2,
+                                         SIGALRM,   SIGTERM, SIGCONT, SIGTSTP,   SIGXCPU,
+                                         SIGVTALRM, SIGPROF, SIGIO,   SIGSTKFLT, SIGPWR };
         sigset_t set;
 
         (void) sigemptyset(&set);
@@ -196,7 +204,8 @@ static void flush_out(Session *s) {
 
                 if (!regular && poll(&p, 1, 0) <= 0)
                         return;
-                n = write(s->out_fd, s->out.data + s->out_written, regular ? size : MIN(size, (size_t) 4096));
+                n = write(s->out_fd, s->out.data + s->out_written,
+                          regular ? size : MIN(size, (size_t) 4096));
                 if (n < 0 && (errno == EINTR || errno == EAGAIN))
                         return;
                 if (n < 0 && s->out_fd == STDOUT_FILENO) {
@@ -346,13 +355,23 @@ static void check_detached(Session *s) {
                 s->detached = true;
 }
 
-enum { P_STREAM, P_WAIT, P_START, P_SIGNAL, P_STDIN, P_OUT, P_CONTROL, P_MAX = P_CONTROL + SESSION_CONTROLS };
+enum {
+        P_STREAM,
+        P_WAIT,
+        P_START,
+        P_SIGNAL,
+        P_STDIN,
+        P_OUT,
+        P_CONTROL,
+        P_MAX = P_CONTROL + SESSION_CONTROLS
+};
 
 static void prepare(const Session *s, struct pollfd p[P_MAX]) {
         for (size_t i = 0; i < P_MAX; i++)
                 p[i] = (struct pollfd){ .fd = -1 };
         if (s->stream_open) {
-                short events = (short) ((out_pending(s) ? 0 : POLLIN) | (s->in.size > 0 && s->write_open ? POLLOUT : 0));
+                short events = (short) ((out_pending(s) ? 0 : POLLIN) |
+                                        (s->in.size > 0 && s->write_open ? POLLOUT : 0));
 
                 p[P_STREAM] = (struct pollfd){ .fd = events ? s->stream.fd : -1, .events = events };
         }
@@ -438,7 +457,8 @@ int session_run(Session *s) {
                         return client_fail(s->client, r, "invalid detach keys (%s)", s->detach_keys);
                 r = terminal_set_raw(&s->terminal);
                 if (r < 0)
-                        return client_fail(s->client, r, "cannot set the terminal to raw mode: %s", strerror(-r));
+                        return client_fail(s->client, r, "cannot set the terminal to raw mode: %s",
+                                           strerror(-r));
         }
         r = catch_signals(s, &old);
         if (r < 0)

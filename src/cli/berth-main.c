@@ -13,8 +13,10 @@ typedef struct GlobalOptions {
 } GlobalOptions;
 
 static const Flag global_flags[] = {
-        { "host", 'H', FLAG_STRING, offsetof(GlobalOptions, host), NULL, "Engine socket to connect to (unix:///PATH)" },
-        { "version", 'v', FLAG_BOOL, offsetof(GlobalOptions, version), NULL, "Print version information and quit" },
+        { "host", 'H', FLAG_STRING, offsetof(GlobalOptions, host), NULL,
+          "Engine socket to connect to (unix:///PATH)" },
+        { "version", 'v', FLAG_BOOL, offsetof(GlobalOptions, version), NULL,
+          "Print version information and quit" },
         {},
 };
 
@@ -42,8 +44,8 @@ static int find_command(char **args, const Command **ret) {
                         *ret = *i;
                         return 2;
                 }
-                if ((streq(args[0], "container") || streq(args[0], "image")) && args[1] && streq(args[1], (*i)->name) &&
-                    (!(*i)->alias || startswith((*i)->alias, args[0]))) {
+                if ((streq(args[0], "container") || streq(args[0], "image")) && args[1] &&
+                    streq(args[1], (*i)->name) && (!(*i)->alias || startswith((*i)->alias, args[0]))) {
                         *ret = *i;
                         return 2;
                 }
@@ -62,7 +64,8 @@ static int run(int argc, char **argv) {
         /* Flags of the command come behind its name; only what is in front of it is ours. */
         r = flags_parse(global_flags, false, argv + 1, &o, &args, &error);
         if (r < 0) {
-                fprintf(stderr, "berth: %s\n\nRun 'berth --help' for more information\n", error ? error : "out of memory");
+                fprintf(stderr, "berth: %s\n\nRun 'berth --help' for more information\n",
+                        error ? error : "out of memory");
                 return 125;
         }
         if (r > 0)
@@ -81,7 +84,9 @@ static int run(int argc, char **argv) {
         }
         words = find_command(args, &cmd);
         if (words == 0) {
-                fprintf(stderr, "berth: unknown command: berth %s\n\nRun 'berth --help' for more information\n", args[0]);
+                fprintf(stderr,
+                        "berth: unknown command: berth %s\n\nRun 'berth --help' for more information\n",
+                        args[0]);
                 return 1;
         }
         r = client_init(&c, o.host);

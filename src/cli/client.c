@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The engine over its unix socket: connections, requests, replies. Paths are versioned at once; no request is spent on
- * finding out what the engine speaks. A failure leaves its text in Client.error, once, where the cause is known; the
- * command prints it.
+ * The engine over its unix socket: connections, requests, replies. Paths are versioned at once; no request
+ * is spent on finding out what the engine speaks. A failure leaves its text in Client.error, once, where the
+ * cause is known; the command prints it.
  */
 #include "client.h"
 
@@ -49,7 +49,8 @@ int client_init(Client *c, const char *host) {
                 host = "unix://" BERTH_SOCKET;
         path = startswith(host, "unix://");
         if (!path || path[0] != '/')
-                return client_fail(c, -EOPNOTSUPP, "unsupported host '%s': only unix:///PATH is supported", host);
+                return client_fail(c, -EOPNOTSUPP, "unsupported host '%s': only unix:///PATH is supported",
+                                   host);
         if (strlen(path) >= sizeof(((struct sockaddr_un *) NULL)->sun_path))
                 return client_fail(c, -ENAMETOOLONG, "socket path is too long: %s", path);
         c->socket_path = strdup(path);
@@ -84,7 +85,8 @@ int connection_open(Client *c, Connection *ret) {
         if (connect(fd, (struct sockaddr *) &sa, sizeof(sa)) < 0) {
                 e = negative_errno();
                 if (e == -EACCES || e == -EPERM)
-                        return client_fail(c, e, "permission denied while trying to connect to berth at %s", c->host);
+                        return client_fail(c, e, "permission denied while trying to connect to berth at %s",
+                                           c->host);
                 return client_fail(c, e, "Cannot connect to berth at %s. Is berth.socket running?", c->host);
         }
         *ret = CONNECTION_INIT;
@@ -112,13 +114,17 @@ int request_send(Client *c, Connection *conn, const Request *rq) {
         _cleanup_buffer_ Buffer b = BUFFER_INIT(HTTP_HEAD_MAX + 64 * 1024 * 1024);
         int r;
 
-        r = buffer_appendf(&b, "%s " API_PREFIX "%s HTTP/1.1\r\nHost: berth\r\nUser-Agent: berth/" BERTH_VERSION "\r\n",
+        r = buffer_appendf(&b,
+                           "%s " API_PREFIX "%s HTTP/1.1\r\nHost: berth\r\nUser-Agent: berth/" BERTH_VERSION
+                           "\r\n",
                            rq->method, rq->target);
         if (r >= 0 && rq->upgrade)
                 r = buffer_append_str(&b, "Connection: Upgrade\r\nUpgrade: tcp\r\n");
         if (r >= 0 && (rq->body || rq->chunked || rq->upgrade))
                 r = buffer_appendf(&b, "Content-Type: %s\r\n",
-                                   rq->content_type ? rq->content_type : rq->body ? "application/json" : "text/plain");
+                                   rq->content_type ? rq->content_type
+                                   : rq->body       ? "application/json"
+                                                    : "text/plain");
         if (r >= 0 && rq->chunked)
                 r = buffer_append_str(&b, "Transfer-Encoding: chunked\r\n\r\n");
         else if (r >= 0 && !streq(rq->method, "GET"))
@@ -132,7 +138,8 @@ int request_send(Client *c, Connection *conn, const Request *rq) {
         return send_all(c, conn, b.data, b.size);
 }
 
-/** request_send_chunk - one piece of a chunked body; @size 0 ends it. Return: 0, -EPIPE if the engine stopped reading. */
+/** request_send_chunk - one piece of a chunked body; @size 0 ends it. Return: 0, -EPIPE if the engine
+ * stopped reading. */
 int request_send_chunk(Client *c, Connection *conn, const void *data, size_t size) {
         char head[32];
         int n, r;
@@ -155,6 +162,8 @@ static ssize_t fill(Client *c, Connection *conn) {
         r = buffer_reserve(&conn->in, 64 * 1024);
         if (r < 0)
                 return client_fail(c, r, "the answer of berth at %s is too large", c->host);
+        /* This may wait for long: who follows a log sees by then what came so far. */
+        (void) fflush(stdout);
         for (;;) {
                 ssize_t n = recv(conn->fd, conn->in.data + conn->in.size, 64 * 1024, 0);
 
@@ -197,7 +206,8 @@ int response_receive(Client *c, Connection *conn, const char *method, HttpHead *
                                 return (int) n;
                         if (n == 0)
                                 return client_fail(c, have > 0 ? -EBADMSG : -ECONNRESET,
-                                                   "error during connect: unexpected EOF from berth at %s", c->host);
+                                                   "error during connect: unexpected EOF from berth at %s",
+                                                   c->host);
                 }
                 if (r >= 0)
                         r = http_parse_response(data, size, method, &head);
@@ -342,11 +352,14 @@ static int call_once(Client *c, const Request *rq, json_object **ret) {
  * @body: borrowed, may be NULL.
  * @ret: the parsed answer (NULL stays NULL for an empty one), or NULL to drop it.
  *
- * An idle connection that the engine closed meanwhile is replaced once. Return: 0 or an error with Client.error set.
+ * An idle connection that the engine closed meanwhile is replaced once. Return: 0 or an error with
+ * Client.error set.
  */
 int client_call(Client *c, const char *method, const char *target, json_object *body, json_object **ret) {
         const char *text = body ? json_text(body) : NULL;
-        Request rq = { .method = method, .target = target, .body = text, .body_size = text ? strlen(text) : 0 };
+        Request rq = {
+                .method = method, .target = target, .body = text, .body_size = text ? strlen(text) : 0
+        };
         int r;
 
         c->status = 0;
@@ -356,7 +369,8 @@ int client_call(Client *c, const char *method, const char *target, json_object *
         return r;
 }
 
-/** target_printf - @before + escaped @name + @after, NULL on ENOMEM. Slashes and colons of image names stay. */
+/** target_printf - @before + escaped @name + @after, NULL on ENOMEM. Slashes and colons of image names stay.
+ */
 char *target_printf(const char *before, const char *name, const char *after) {
         Buffer b = BUFFER_INIT(HTTP_HEAD_MAX);
         int r = buffer_append_str(&b, before);

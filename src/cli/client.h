@@ -10,7 +10,8 @@
 #define API_PREFIX "/v1.50"
 #define REPLY_MAX (256 * 1024 * 1024)
 
-/* One connection to the engine. Bytes behind what was asked for (the stream after an upgrade) stay in @in. */
+/* One connection to the engine. Bytes behind what was asked for (the stream after an upgrade) stay in @in.
+ */
 typedef struct Connection {
         int fd;
         Buffer in;

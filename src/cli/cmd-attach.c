@@ -15,10 +15,10 @@ static const AttachOptions defaults = { .sig_proxy = true };
 
 static const Flag attach_flags[] = {
         { "detach-keys", 0, FLAG_STRING, offsetof(AttachOptions, detach_keys), NULL,
-          "Override the key sequence for detaching a container" },
-        { "no-stdin", 0, FLAG_BOOL, offsetof(AttachOptions, no_stdin), NULL, "Do not attach STDIN" },
+          "Keys that detach from the terminal (default ctrl-p,ctrl-q)" },
+        { "no-stdin", 0, FLAG_BOOL, offsetof(AttachOptions, no_stdin), NULL, "Leave stdin alone" },
         { "sig-proxy", 0, FLAG_BOOL, offsetof(AttachOptions, sig_proxy), NULL,
-          "Proxy all received signals to the process (default true)" },
+          "Pass signals on to the container (default true)" },
         {},
 };
 
@@ -35,7 +35,9 @@ static int check_state(Client *c, json_object *container) {
                 return client_fail(c, -EBUSY, "cannot attach to a paused container, unpause it first");
         yes = false;
         (void) json_get_bool(state, "Restarting", &yes);
-        return yes ? client_fail(c, -EBUSY, "cannot attach to a restarting container, wait until it is running") : 0;
+        return yes ? client_fail(c, -EBUSY,
+                                 "cannot attach to a restarting container, wait until it is running")
+                   : 0;
 }
 
 static int exec_attach(Client *c, void *options, char **args) {
@@ -66,7 +68,7 @@ const Command command_attach = {
         .name = "attach",
         .alias = "container attach",
         .args = "CONTAINER",
-        .usage = "Attach local standard input, output, and error streams to a running container",
+        .usage = "Connect to the streams of a running container",
         .flags = attach_flags,
         .options_size = sizeof(AttachOptions),
         .options = &defaults,

@@ -20,15 +20,18 @@ typedef struct ExecOptions {
 
 #define OFFSET(field) offsetof(ExecOptions, field)
 static const Flag exec_flags[] = {
-        { "detach", 'd', FLAG_BOOL, OFFSET(detach), NULL, "Detached mode: run command in the background" },
-        { "detach-keys", 0, FLAG_STRING, OFFSET(detach_keys), NULL, "Override the key sequence for detaching a container" },
-        { "env", 'e', FLAG_LIST, OFFSET(env), NULL, "Set environment variables" },
-        { "env-file", 0, FLAG_LIST, OFFSET(env_file), NULL, "Read in a file of environment variables" },
-        { "interactive", 'i', FLAG_BOOL, OFFSET(interactive), NULL, "Keep STDIN open even if not attached" },
-        { "privileged", 0, FLAG_BOOL, OFFSET(privileged), NULL, "Give extended privileges to the command" },
-        { "tty", 't', FLAG_BOOL, OFFSET(tty), NULL, "Allocate a pseudo-TTY" },
-        { "user", 'u', FLAG_STRING, OFFSET(user), NULL, "Username or UID (format: <name|uid>[:<group|gid>])" },
-        { "workdir", 'w', FLAG_STRING, OFFSET(workdir), NULL, "Working directory inside the container" },
+        { "detach", 'd', FLAG_BOOL, OFFSET(detach), NULL, "Do not wait for the command" },
+        { "detach-keys", 0, FLAG_STRING, OFFSET(detach_keys), NULL,
+          "Keys that detach from the terminal (default ctrl-p,ctrl-q)" },
+        { "env", 'e', FLAG_LIST, OFFSET(env), NULL,
+          "Environment variable (NAME=VALUE, or NAME to pass our own)" },
+        { "env-file", 0, FLAG_LIST, OFFSET(env_file), NULL, "File with one environment variable per line" },
+        { "interactive", 'i', FLAG_BOOL, OFFSET(interactive), NULL, "Pass our stdin on" },
+        { "privileged", 0, FLAG_BOOL, OFFSET(privileged), NULL, "Run with all capabilities" },
+        { "tty", 't', FLAG_BOOL, OFFSET(tty), NULL, "Give the process a terminal" },
+        { "user", 'u', FLAG_STRING, OFFSET(user), NULL,
+          "User, and group, to run as (name or number[:group])" },
+        { "workdir", 'w', FLAG_STRING, OFFSET(workdir), NULL, "Directory to run in" },
         {},
 };
 
@@ -122,9 +125,12 @@ static int exit_code(Client *c, const char *id) {
 }
 
 static int run_attached(Client *c, const ExecOptions *o, const char *id, json_object *body) {
-        _cleanup_free_ char *target = target_printf("/exec/", id, "/start"), *resize = target_printf("/exec/", id, "/resize");
+        _cleanup_free_ char *target = target_printf("/exec/", id, "/start"),
+                            *resize = target_printf("/exec/", id, "/resize");
         const char *text = json_text(body);
-        Request rq = { .method = "POST", .target = target, .body = text, .body_size = strlen(text), .upgrade = true };
+        Request rq = {
+                .method = "POST", .target = target, .body = text, .body_size = strlen(text), .upgrade = true
+        };
         _cleanup_session_ Session s;
         int r = target && resize ? 0 : -ENOMEM;
 
@@ -140,7 +146,9 @@ static int run_attached(Client *c, const ExecOptions *o, const char *id, json_ob
         if (r >= 0)
                 r = session_stream_head(&s);
         if (r < 0)
-                return command_fail(c, exit_status_of_start_error(c->error) == 125 ? 1 : exit_status_of_start_error(c->error));
+                return command_fail(c, exit_status_of_start_error(c->error) == 125
+                                                       ? 1
+                                                       : exit_status_of_start_error(c->error));
         r = session_run(&s);
         if (r < 0)
                 return command_fail(c, 1);
@@ -176,7 +184,9 @@ static int exec_exec(Client *c, void *options, char **args) {
                 return run_attached(c, o, id, start);
         start_target = target_printf("/exec/", id, "/start");
         if (!start_target || client_call(c, "POST", start_target, start, NULL) < 0)
-                return command_fail(c, exit_status_of_start_error(c->error) == 125 ? 1 : exit_status_of_start_error(c->error));
+                return command_fail(c, exit_status_of_start_error(c->error) == 125
+                                                       ? 1
+                                                       : exit_status_of_start_error(c->error));
         return 0;
 }
 
@@ -184,7 +194,7 @@ const Command command_exec = {
         .name = "exec",
         .alias = "container exec",
         .args = "CONTAINER COMMAND [ARG...]",
-        .usage = "Execute a command in a running container",
+        .usage = "Run a command in a running container",
         .flags = exec_flags,
         .options_size = sizeof(ExecOptions),
         .args_min = 2,

@@ -17,12 +17,15 @@ typedef struct ImagesOptions {
 } ImagesOptions;
 
 static const Flag images_flags[] = {
-        { "all", 'a', FLAG_BOOL, offsetof(ImagesOptions, all), NULL, "Show all images (default hides intermediate images)" },
+        { "all", 'a', FLAG_BOOL, offsetof(ImagesOptions, all), NULL,
+          "List intermediate images too" },
         { "digests", 0, FLAG_BOOL, offsetof(ImagesOptions, digests), NULL, "Show digests" },
-        { "filter", 'f', FLAG_LIST, offsetof(ImagesOptions, filter), "filter", "Filter output based on conditions provided" },
-        { "format", 0, FLAG_STRING, offsetof(ImagesOptions, format), NULL, "Format output: 'table' or 'json'" },
-        { "no-trunc", 0, FLAG_BOOL, offsetof(ImagesOptions, no_trunc), NULL, "Don't truncate output" },
-        { "quiet", 'q', FLAG_BOOL, offsetof(ImagesOptions, quiet), NULL, "Only show image IDs" },
+        { "filter", 'f', FLAG_LIST, offsetof(ImagesOptions, filter), "filter",
+          "List only what matches (NAME=VALUE)" },
+        { "format", 0, FLAG_STRING, offsetof(ImagesOptions, format), NULL,
+          "Form of the output: 'table' or 'json'" },
+        { "no-trunc", 0, FLAG_BOOL, offsetof(ImagesOptions, no_trunc), NULL, "Cut nothing short" },
+        { "quiet", 'q', FLAG_BOOL, offsetof(ImagesOptions, quiet), NULL, "Print ids only" },
         {},
 };
 
@@ -65,7 +68,9 @@ static int print_json(const Row *row) {
 }
 
 static int add_row(Listing *l, const Row *row) {
-        const char *const cells[] = { row->repository, row->tag, row->digest, row->id, row->since, row->size };
+        const char *const cells[] = {
+                row->repository, row->tag, row->digest, row->id, row->since, row->size
+        };
         int r = 0;
 
         if (l->as_json)
@@ -83,7 +88,8 @@ static const char *digest_of(json_object *image, const char *repository) {
         if (json_get_array(image, "RepoDigests", &digests) <= 0)
                 return NONE;
         for (size_t i = 0; i < json_object_array_length(digests); i++) {
-                const char *s = json_object_get_string(json_object_array_get_idx(digests, i)), *at = strchr(s, '@');
+                const char *s = json_object_get_string(json_object_array_get_idx(digests, i)),
+                           *at = strchr(s, '@');
 
                 if (at && (size_t) (at - s) == strlen(repository) && startswith(s, repository))
                         return at + 1;

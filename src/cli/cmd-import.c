@@ -14,10 +14,11 @@ typedef struct ImportOptions {
 
 static const Flag import_flags[] = {
         { "change", 'c', FLAG_LIST, offsetof(ImportOptions, change), NULL,
-          "Apply Dockerfile instruction to the created image" },
-        { "message", 'm', FLAG_STRING, offsetof(ImportOptions, message), NULL, "Set commit message for imported image" },
+          "Setting of the new image, written as in a Dockerfile" },
+        { "message", 'm', FLAG_STRING, offsetof(ImportOptions, message), NULL,
+          "Comment for the history" },
         { "platform", 0, FLAG_STRING, offsetof(ImportOptions, platform), NULL,
-          "Set platform if server is multi-platform capable" },
+          "Platform that the image is for" },
         {},
 };
 
@@ -40,7 +41,8 @@ static int exec_import(Client *c, void *options, char **args) {
         int r;
 
         if (startswith(args[0], "http://") || startswith(args[0], "https://")) {
-                (void) client_fail(c, -EOPNOTSUPP, "import from a URL is not supported: fetch %s first", args[0]);
+                (void) client_fail(c, -EOPNOTSUPP, "import from a URL is not supported: fetch %s first",
+                                   args[0]);
                 return command_fail(c, 1);
         }
         r = make_target(options, args, &target);
@@ -50,7 +52,8 @@ static int exec_import(Client *c, void *options, char **args) {
                         r = client_fail(c, negative_errno(), "open %s: %m", args[0]);
         }
         if (r >= 0)
-                r = upload(c, target.data, from_stdin ? STDIN_FILENO : fd, from_stdin ? "stdin" : args[0], PROGRESS_STDOUT);
+                r = upload(c, target.data, from_stdin ? STDIN_FILENO : fd, from_stdin ? "stdin" : args[0],
+                           PROGRESS_STDOUT);
         return r < 0 ? command_fail(c, 1) : 0;
 }
 
@@ -58,7 +61,7 @@ const Command command_import = {
         .name = "import",
         .alias = "image import",
         .args = "FILE|- [REPOSITORY[:TAG]]",
-        .usage = "Import the contents from a tarball to create a file system image",
+        .usage = "Make an image out of a tar archive of a root file system",
         .flags = import_flags,
         .options_size = sizeof(ImportOptions),
         .args_min = 1,

@@ -12,7 +12,7 @@ typedef struct InfoOptions {
 } InfoOptions;
 
 static const Flag info_flags[] = {
-        { "format", 'f', FLAG_STRING, offsetof(InfoOptions, format), NULL, "Format output: 'json'" },
+        { "format", 'f', FLAG_STRING, offsetof(InfoOptions, format), NULL, "Form of the output: 'json'" },
         {},
 };
 
@@ -102,14 +102,15 @@ static int exec_info(Client *c, void *options, char **args) {
         print_server(server);
         if (json_get_array(server, "Warnings", &warnings) > 0)
                 for (size_t i = 0; i < json_object_array_length(warnings); i++)
-                        fprintf(stderr, "%s\n", strempty(json_object_get_string(json_object_array_get_idx(warnings, i))));
+                        fprintf(stderr, "%s\n",
+                                strempty(json_object_get_string(json_object_array_get_idx(warnings, i))));
         return 0;
 }
 
 const Command command_info = {
         .name = "info",
         .args = "",
-        .usage = "Display system-wide information",
+        .usage = "Show facts about the engine and its host",
         .flags = info_flags,
         .options_size = sizeof(InfoOptions),
         .exec = exec_info,

@@ -11,14 +11,18 @@ typedef struct InspectOptions {
 } InspectOptions;
 
 static const Flag inspect_flags[] = {
-        { "format", 'f', FLAG_STRING, offsetof(InspectOptions, format), NULL, "Format output: 'json' (one line each)" },
-        { "size", 's', FLAG_BOOL, offsetof(InspectOptions, size), NULL, "Display total file sizes if the type is container" },
-        { "type", 0, FLAG_STRING, offsetof(InspectOptions, type), NULL, "Only inspect objects of the given type (container|image)" },
+        { "format", 'f', FLAG_STRING, offsetof(InspectOptions, format), NULL,
+          "Form of the output: 'json' puts each object on one line" },
+        { "size", 's', FLAG_BOOL, offsetof(InspectOptions, size), NULL,
+          "Tell the sizes of containers too" },
+        { "type", 0, FLAG_STRING, offsetof(InspectOptions, type), NULL,
+          "Look among these only: container or image" },
         {},
 };
 
 static int inspect(Client *c, const InspectOptions *o, const char *name, json_object **ret) {
-        _cleanup_free_ char *container = target_printf("/containers/", name, o->size ? "/json?size=1" : "/json");
+        _cleanup_free_ char *container =
+                        target_printf("/containers/", name, o->size ? "/json?size=1" : "/json");
         _cleanup_free_ char *image = target_printf("/images/", name, "/json");
         int r = -ENOENT;
 
@@ -83,9 +87,11 @@ static int exec_inspect(Client *c, void *options, char **args) {
         int r = list ? 0 : -ENOMEM, status = 0;
 
         if (!isempty(o->format) && !lines)
-                r = client_fail(c, -EOPNOTSUPP, "--format '%s': templates are not supported, only 'json'", o->format);
+                r = client_fail(c, -EOPNOTSUPP, "--format '%s': templates are not supported, only 'json'",
+                                o->format);
         else if (!isempty(o->type) && !streq(o->type, "container") && !streq(o->type, "image"))
-                r = client_fail(c, -EINVAL, "\"%s\" is not a valid value for --type: 'container' or 'image'", o->type);
+                r = client_fail(c, -EINVAL, "\"%s\" is not a valid value for --type: 'container' or 'image'",
+                                o->type);
         if (r < 0)
                 return command_fail(c, 1);
         for (; *args; args++) {
@@ -111,7 +117,7 @@ const Command command_inspect = {
         .name = "inspect",
         .alias = "container inspect",
         .args = "NAME|ID [NAME|ID...]",
-        .usage = "Return low-level information on containers and images",
+        .usage = "Print all that is known about containers and images",
         .flags = inspect_flags,
         .options_size = sizeof(InspectOptions),
         .args_min = 1,

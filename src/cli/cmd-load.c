@@ -12,9 +12,11 @@ typedef struct LoadOptions {
 } LoadOptions;
 
 static const Flag load_flags[] = {
-        { "input", 'i', FLAG_STRING, offsetof(LoadOptions, input), NULL, "Read from tar archive file, instead of STDIN" },
-        { "platform", 0, FLAG_STRING, offsetof(LoadOptions, platform), NULL, "Load only the given platform variant" },
-        { "quiet", 'q', FLAG_BOOL, offsetof(LoadOptions, quiet), NULL, "Suppress the load output" },
+        { "input", 'i', FLAG_STRING, offsetof(LoadOptions, input), NULL,
+          "File to read in place of stdin" },
+        { "platform", 0, FLAG_STRING, offsetof(LoadOptions, platform), NULL,
+          "Platform to load, of an archive with several" },
+        { "quiet", 'q', FLAG_BOOL, offsetof(LoadOptions, quiet), NULL, "Print only what was loaded" },
         {},
 };
 
@@ -37,7 +39,8 @@ static int exec_load(Client *c, void *options, char **args) {
         if (r >= 0 && o->platform)
                 r = query_add(&target, "platform", o->platform);
         if (r >= 0)
-                r = upload(c, target.data, o->input ? fd : STDIN_FILENO, o->input ? o->input : "stdin", PROGRESS_STDOUT);
+                r = upload(c, target.data, o->input ? fd : STDIN_FILENO, o->input ? o->input : "stdin",
+                           PROGRESS_STDOUT);
         return r < 0 ? command_fail(c, 1) : 0;
 }
 
@@ -45,7 +48,7 @@ const Command command_load = {
         .name = "load",
         .alias = "image load",
         .args = "",
-        .usage = "Load an image from a tar archive or STDIN",
+        .usage = "Read images from an archive",
         .flags = load_flags,
         .options_size = sizeof(LoadOptions),
         .exec = exec_load,

@@ -19,19 +19,21 @@ typedef struct LogsOptions {
 static const LogsOptions defaults = { .tail = "all" };
 
 static const Flag logs_flags[] = {
-        { "details", 0, FLAG_BOOL, offsetof(LogsOptions, details), NULL, "Show extra details provided to logs" },
-        { "follow", 'f', FLAG_BOOL, offsetof(LogsOptions, follow), NULL, "Follow log output" },
+        { "details", 0, FLAG_BOOL, offsetof(LogsOptions, details), NULL,
+          "Show the labels and variables that the log driver keeps" },
+        { "follow", 'f', FLAG_BOOL, offsetof(LogsOptions, follow), NULL,
+          "Go on with what is written from now on" },
         { "since", 0, FLAG_STRING, offsetof(LogsOptions, since), NULL,
-          "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\")" },
+          "Begin here: a time (2013-01-02T13:23:37Z), seconds since 1970, or how long ago (42m)" },
         { "tail", 'n', FLAG_STRING, offsetof(LogsOptions, tail), NULL,
-          "Number of lines to show from the end of the logs (default \"all\")" },
-        { "timestamps", 't', FLAG_BOOL, offsetof(LogsOptions, timestamps), NULL, "Show timestamps" },
-        { "until", 0, FLAG_STRING, offsetof(LogsOptions, until), NULL,
-          "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\")" },
+          "Only so many lines from the end (default all)" },
+        { "timestamps", 't', FLAG_BOOL, offsetof(LogsOptions, timestamps), NULL,
+          "Put the time before each line" },
+        { "until", 0, FLAG_STRING, offsetof(LogsOptions, until), NULL, "End here, told like --since" },
         {},
 };
 
-/* "42m" ago, RFC 3339, a plain date, or unix time → unix time with fraction, which is what the engine takes. */
+/* "42m" ago, RFC 3339, a plain date, or unix time: as unix time with fraction, which the engine takes. */
 static int add_time(Client *c, Buffer *query, const char *key, const char *value) {
         _cleanup_free_ char *text = NULL, *whole = NULL;
         int64_t ns;
@@ -61,6 +63,9 @@ static int write_frames(Client *c, FrameDecoder *d, const char *data, size_t siz
 
                 if (r < 0)
                         return client_fail(c, r, "malformed stream from berth");
+                /* Both may be the same terminal: the order stays. */
+                if (n > 0 && d->stream >= FRAME_STDERR)
+                        (void) fflush(stdout);
                 if (n > 0 && fwrite(payload, 1, n, d->stream >= FRAME_STDERR ? stderr : stdout) != n)
                         return client_fail(c, -EPIPE, "cannot write: %m");
                 data += consumed;
@@ -83,9 +88,6 @@ static int show(Client *c, Connection *conn, const HttpHead *head) {
                 if (framed)
                         r = write_frames(c, &d, data, size);
                 else if (fwrite(data, 1, size, stdout) != size)
-                        r = client_fail(c, -EPIPE, "cannot write: %m");
-                /* Only when nothing more is at hand: whoever follows sees each line at once, a long log is not slowed down. */
-                if (r >= 0 && conn->taken == conn->in.size && fflush(stdout) == EOF)
                         r = client_fail(c, -EPIPE, "cannot write: %m");
                 if (r < 0)
                         return r;
@@ -135,7 +137,7 @@ const Command command_logs = {
         .name = "logs",
         .alias = "container logs",
         .args = "CONTAINER",
-        .usage = "Fetch the logs of a container",
+        .usage = "Print what a container wrote",
         .flags = logs_flags,
         .options_size = sizeof(LogsOptions),
         .options = &defaults,

@@ -22,16 +22,19 @@ typedef struct PsOptions {
 static const PsOptions defaults = { .last = -1 };
 
 static const Flag ps_flags[] = {
-        { "all", 'a', FLAG_BOOL, offsetof(PsOptions, all), NULL, "Show all containers (default shows just running)" },
-        { "filter", 'f', FLAG_LIST, offsetof(PsOptions, filter), "filter", "Filter output based on conditions provided" },
-        { "format", 0, FLAG_STRING, offsetof(PsOptions, format), NULL, "Format output: 'table' or 'json'" },
+        { "all", 'a', FLAG_BOOL, offsetof(PsOptions, all), NULL, "List stopped containers too" },
+        { "filter", 'f', FLAG_LIST, offsetof(PsOptions, filter), "filter",
+          "List only what matches (NAME=VALUE)" },
+        { "format", 0, FLAG_STRING, offsetof(PsOptions, format), NULL,
+          "Form of the output: 'table' or 'json'" },
         { "last", 'n', FLAG_INT, offsetof(PsOptions, last), NULL,
-          "Show n last created containers (includes all states) (default -1)" },
+          "List the N newest containers, stopped ones too" },
         { "latest", 'l', FLAG_BOOL, offsetof(PsOptions, latest), NULL,
-          "Show the latest created container (includes all states)" },
-        { "no-trunc", 0, FLAG_BOOL, offsetof(PsOptions, no_trunc), NULL, "Don't truncate output" },
-        { "quiet", 'q', FLAG_BOOL, offsetof(PsOptions, quiet), NULL, "Only display container IDs" },
-        { "size", 's', FLAG_BOOL, offsetof(PsOptions, size), NULL, "Display total file sizes" },
+          "List the newest container only, stopped or not" },
+        { "no-trunc", 0, FLAG_BOOL, offsetof(PsOptions, no_trunc), NULL, "Cut nothing short" },
+        { "quiet", 'q', FLAG_BOOL, offsetof(PsOptions, quiet), NULL, "Print ids only" },
+        { "size", 's', FLAG_BOOL, offsetof(PsOptions, size), NULL,
+          "Show how much each container has written" },
         {},
 };
 
@@ -114,7 +117,8 @@ static int render_mounts(json_object *o, bool no_trunc, Buffer *b) {
                 const char *name = json_string_or(m, "Name", "");
                 _cleanup_free_ char *cut = NULL;
 
-                r = text_truncate(*name ? name : json_string_or(m, "Source", ""), no_trunc ? SIZE_MAX : 15, &cut);
+                r = text_truncate(*name ? name : json_string_or(m, "Source", ""), no_trunc ? SIZE_MAX : 15,
+                                  &cut);
                 if (r >= 0)
                         r = add_item(b, ",", cut);
         }
@@ -122,7 +126,8 @@ static int render_mounts(json_object *o, bool no_trunc, Buffer *b) {
 }
 
 static int render_maps(json_object *o, Row *row) {
-        json_object *networks = json_get(json_get(o, "NetworkSettings"), "Networks"), *labels = json_get(o, "Labels");
+        json_object *networks = json_get(json_get(o, "NetworkSettings"), "Networks"),
+                    *labels = json_get(o, "Labels");
         int r = 0;
 
         if (networks && json_object_is_type(networks, json_type_object)) {
@@ -134,7 +139,8 @@ static int render_maps(json_object *o, Row *row) {
         }
         if (labels && json_object_is_type(labels, json_type_object)) {
                 json_object_object_foreach(labels, key, value) {
-                        _cleanup_free_ char *text = str_concat(key, "=", strempty(json_object_get_string(value)));
+                        _cleanup_free_ char *text =
+                                        str_concat(key, "=", strempty(json_object_get_string(value)));
 
                         if (r >= 0)
                                 r = text ? add_item(&row->labels, ",", text) : -ENOMEM;
@@ -152,12 +158,13 @@ static int render_command(json_object *o, bool no_trunc, char **ret) {
         if (r >= 0)
                 r = buffer_append_str(&b, "\"");
         for (const char *p = cut; r >= 0 && *p; p++)
-                r = *p == '"' || *p == '\\'            ? buffer_appendf(&b, "\\%c", *p)
-                    : *p == '\n'                       ? buffer_append_str(&b, "\\n")
-                    : *p == '\t'                       ? buffer_append_str(&b, "\\t")
-                    : *p == '\r'                       ? buffer_append_str(&b, "\\r")
-                    : (unsigned char) *p < 0x20 || *p == 0x7f ? buffer_appendf(&b, "\\x%02x", (unsigned char) *p)
-                                                       : buffer_append(&b, p, 1);
+                r = *p == '"' || *p == '\\' ? buffer_appendf(&b, "\\%c", *p)
+                    : *p == '\n'            ? buffer_append_str(&b, "\\n")
+                    : *p == '\t'            ? buffer_append_str(&b, "\\t")
+                    : *p == '\r'            ? buffer_append_str(&b, "\\r")
+                    : (unsigned char) *p < 0x20 || *p == 0x7f
+                                    ? buffer_appendf(&b, "\\x%02x", (unsigned char) *p)
+                                    : buffer_append(&b, p, 1);
         if (r >= 0)
                 r = buffer_append_str(&b, "\"");
         if (r < 0)
@@ -184,8 +191,11 @@ static int row_render(json_object *o, bool no_trunc, Row *row) {
         int64_t created = 0;
         int r;
 
-        *row = (Row){ .names = BUFFER_INIT(CELL_MAX), .ports = BUFFER_INIT(CELL_MAX), .mounts = BUFFER_INIT(CELL_MAX),
-                      .networks = BUFFER_INIT(CELL_MAX), .labels = BUFFER_INIT(1024 * 1024) };
+        *row = (Row){ .names = BUFFER_INIT(CELL_MAX),
+                      .ports = BUFFER_INIT(CELL_MAX),
+                      .mounts = BUFFER_INIT(CELL_MAX),
+                      .networks = BUFFER_INIT(CELL_MAX),
+                      .labels = BUFFER_INIT(1024 * 1024) };
         (void) json_get_int(o, "Created", 0, INT64_MAX, &created);
         human_ago(created, (int64_t) time(NULL), row->running_for);
         human_date(created, row->created);
@@ -208,7 +218,8 @@ static int64_t count_volumes(json_object *o) {
 
         if (json_get_array(o, "Mounts", &mounts) > 0)
                 for (size_t i = 0; i < json_object_array_length(mounts); i++)
-                        n += streq(json_string_or(json_object_array_get_idx(mounts, i), "Type", ""), "volume");
+                        n += streq(json_string_or(json_object_array_get_idx(mounts, i), "Type", ""),
+                                   "volume");
         return n;
 }
 

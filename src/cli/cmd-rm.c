@@ -10,10 +10,10 @@ typedef struct RmOptions {
 
 static const Flag rm_flags[] = {
         { "force", 'f', FLAG_BOOL, offsetof(RmOptions, force), NULL,
-          "Force the removal of a running container (uses SIGKILL)" },
-        { "link", 'l', FLAG_BOOL, offsetof(RmOptions, link), NULL, "Remove the specified link" },
+          "Kill the container first if it runs" },
+        { "link", 'l', FLAG_BOOL, offsetof(RmOptions, link), NULL, "Remove a link, not a container" },
         { "volumes", 'v', FLAG_BOOL, offsetof(RmOptions, volumes), NULL,
-          "Remove anonymous volumes associated with the container" },
+          "Remove its anonymous volumes too" },
         {},
 };
 
@@ -51,7 +51,7 @@ const Command command_rm = {
         .name = "rm",
         .alias = "container rm",
         .args = "CONTAINER [CONTAINER...]",
-        .usage = "Remove one or more containers",
+        .usage = "Remove containers",
         .flags = rm_flags,
         .options_size = sizeof(RmOptions),
         .args_min = 1,

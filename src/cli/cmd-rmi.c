@@ -9,8 +9,9 @@ typedef struct RmiOptions {
 } RmiOptions;
 
 static const Flag rmi_flags[] = {
-        { "force", 'f', FLAG_BOOL, offsetof(RmiOptions, force), NULL, "Force removal of the image" },
-        { "no-prune", 0, FLAG_BOOL, offsetof(RmiOptions, no_prune), NULL, "Do not delete untagged parents" },
+        { "force", 'f', FLAG_BOOL, offsetof(RmiOptions, force), NULL,
+          "Remove the name even if a container uses the image" },
+        { "no-prune", 0, FLAG_BOOL, offsetof(RmiOptions, no_prune), NULL, "Keep parents that have no name" },
         {},
 };
 
@@ -30,7 +31,8 @@ static int remove_image(Client *c, const RmiOptions *o, const char *name) {
                 return r;
         for (size_t i = 0; i < json_object_array_length(list); i++) {
                 json_object *item = json_object_array_get_idx(list, i);
-                const char *untagged = json_string_or(item, "Untagged", NULL), *deleted = json_string_or(item, "Deleted", NULL);
+                const char *untagged = json_string_or(item, "Untagged", NULL),
+                           *deleted = json_string_or(item, "Deleted", NULL);
 
                 if (deleted)
                         printf("Deleted: %s\n", deleted);
@@ -59,7 +61,7 @@ const Command command_rmi = {
         .name = "rmi",
         .alias = "image rm",
         .args = "IMAGE [IMAGE...]",
-        .usage = "Remove one or more images",
+        .usage = "Remove images",
         .flags = rmi_flags,
         .options_size = sizeof(RmiOptions),
         .args_min = 1,

@@ -33,7 +33,8 @@ static int check(Client *c, const ContainerOptions *o) {
         DetachKeys keys;
 
         if (o->detach && o->attach.n > 0)
-                return client_fail(c, -EINVAL, "conflicting options: cannot specify both --attach and --detach");
+                return client_fail(c, -EINVAL,
+                                   "conflicting options: cannot specify both --attach and --detach");
         if (!o->detach && o->tty && o->interactive && !isatty(STDIN_FILENO))
                 return client_fail(c, -ENOTTY, "the input device is not a TTY");
         if (!isempty(o->detach_keys) && detach_keys_parse(o->detach_keys, &keys) < 0)
@@ -69,7 +70,8 @@ static int exec_run(Client *c, void *options, char **args) {
                 return start_detached(c, id);
         r = container_session_run(&s, id, &a);
         if (r < 0)
-                return s.session.start_failed ? help_hint(c, exit_status_of_start_error(c->error)) : command_fail(c, 125);
+                return s.session.start_failed ? help_hint(c, exit_status_of_start_error(c->error))
+                                              : command_fail(c, 125);
         return session_exit_status(&s.session);
 }
 
@@ -77,7 +79,7 @@ const Command command_run = {
         .name = "run",
         .alias = "container run",
         .args = "IMAGE [COMMAND] [ARG...]",
-        .usage = "Create and run a new container from an image",
+        .usage = "Make a container and run it",
         .flags = run_flags,
         .options_size = sizeof(ContainerOptions),
         .options = &container_options_default,

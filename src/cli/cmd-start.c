@@ -16,12 +16,14 @@ typedef struct StartOptions {
 static const StartOptions defaults = { .sig_proxy = true };
 
 static const Flag start_flags[] = {
-        { "attach", 'a', FLAG_BOOL, offsetof(StartOptions, attach), NULL, "Attach STDOUT/STDERR and forward signals" },
+        { "attach", 'a', FLAG_BOOL, offsetof(StartOptions, attach), NULL,
+          "Stay attached to stdout and stderr, and pass signals on" },
         { "detach-keys", 0, FLAG_STRING, offsetof(StartOptions, detach_keys), NULL,
-          "Override the key sequence for detaching a container" },
-        { "interactive", 'i', FLAG_BOOL, offsetof(StartOptions, interactive), NULL, "Attach container's STDIN" },
+          "Keys that detach from the terminal (default ctrl-p,ctrl-q)" },
+        { "interactive", 'i', FLAG_BOOL, offsetof(StartOptions, interactive), NULL,
+          "Pass our stdin on" },
         { "sig-proxy", 0, FLAG_BOOL, offsetof(StartOptions, sig_proxy), NULL,
-          "Proxy received signals to the process (default true)" },
+          "Pass signals on to the container (default true)" },
         {},
 };
 
@@ -30,7 +32,10 @@ static int start_one(Client *c, const char *name, const void *userdata) {
 }
 
 static int start_attached(Client *c, const StartOptions *o, const char *name) {
-        AttachSettings a = { .with_stdout = true, .with_stderr = true, .start = true, .sig_proxy = o->sig_proxy,
+        AttachSettings a = { .with_stdout = true,
+                             .with_stderr = true,
+                             .start = true,
+                             .sig_proxy = o->sig_proxy,
                              .detach_keys = o->detach_keys };
         _cleanup_container_session_ ContainerSession s;
         _cleanup_json_ json_object *container = NULL;
@@ -72,7 +77,7 @@ const Command command_start = {
         .name = "start",
         .alias = "container start",
         .args = "CONTAINER [CONTAINER...]",
-        .usage = "Start one or more stopped containers",
+        .usage = "Start containers that exist",
         .flags = start_flags,
         .options_size = sizeof(StartOptions),
         .options = &defaults,

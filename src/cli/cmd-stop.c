@@ -19,14 +19,17 @@ typedef struct StopCall {
 static const StopOptions defaults = { .timeout = INT64_MIN };
 
 static const Flag stop_flags[] = {
-        { "signal", 's', FLAG_STRING, offsetof(StopOptions, signal), NULL, "Signal to send to the container" },
-        { "timeout", 't', FLAG_INT, offsetof(StopOptions, timeout), NULL, "Seconds to wait before killing the container" },
-        { "time", 0, FLAG_INT, offsetof(StopOptions, timeout), NULL, "Same as --timeout" },
+        { "signal", 's', FLAG_STRING, offsetof(StopOptions, signal), NULL,
+          "Signal to send" },
+        { "timeout", 't', FLAG_INT, offsetof(StopOptions, timeout), NULL,
+          "Seconds to wait before the kill; -1: for ever" },
+        { "time", 0, FLAG_INT, offsetof(StopOptions, timeout), NULL, "The same as --timeout" },
         {},
 };
 
 static const Flag kill_flags[] = {
-        { "signal", 's', FLAG_STRING, offsetof(StopOptions, signal), NULL, "Signal to send to the container" },
+        { "signal", 's', FLAG_STRING, offsetof(StopOptions, signal), NULL,
+          "Signal to send" },
         {},
 };
 
@@ -68,7 +71,7 @@ const Command command_stop = {
         .name = "stop",
         .alias = "container stop",
         .args = "CONTAINER [CONTAINER...]",
-        .usage = "Stop one or more running containers",
+        .usage = "Stop containers",
         .flags = stop_flags,
         .options_size = sizeof(StopOptions),
         .options = &defaults,
@@ -81,7 +84,7 @@ const Command command_restart = {
         .name = "restart",
         .alias = "container restart",
         .args = "CONTAINER [CONTAINER...]",
-        .usage = "Restart one or more containers",
+        .usage = "Stop containers and start them again",
         .flags = stop_flags,
         .options_size = sizeof(StopOptions),
         .options = &defaults,
@@ -94,7 +97,7 @@ const Command command_kill = {
         .name = "kill",
         .alias = "container kill",
         .args = "CONTAINER [CONTAINER...]",
-        .usage = "Kill one or more running containers",
+        .usage = "Send a signal to containers",
         .flags = kill_flags,
         .options_size = sizeof(StopOptions),
         .options = &defaults,

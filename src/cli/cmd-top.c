@@ -19,7 +19,8 @@ static int print_processes(json_object *reply) {
                 json_object *row = json_object_array_get_idx(processes, i);
 
                 for (size_t j = 0; r >= 0 && j < t.n_columns; j++)
-                        r = table_add(&t, strempty(json_object_get_string(json_object_array_get_idx(row, j))));
+                        r = table_add(&t,
+                                      strempty(json_object_get_string(json_object_array_get_idx(row, j))));
         }
         return r < 0 ? r : table_print(&t);
 }
@@ -43,7 +44,7 @@ const Command command_top = {
         .name = "top",
         .alias = "container top",
         .args = "CONTAINER [ps OPTIONS]",
-        .usage = "Display the running processes of a container",
+        .usage = "List the processes of a container",
         .args_min = 1,
         .args_max = ARGS_ANY,
         .command_flags = COMMAND_STOP_AT_ARGUMENT,

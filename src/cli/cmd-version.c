@@ -11,7 +11,7 @@ typedef struct VersionOptions {
 } VersionOptions;
 
 static const Flag version_flags[] = {
-        { "format", 'f', FLAG_STRING, offsetof(VersionOptions, format), NULL, "Format output: 'json'" },
+        { "format", 'f', FLAG_STRING, offsetof(VersionOptions, format), NULL, "Form of the output: 'json'" },
         {},
 };
 
@@ -35,8 +35,8 @@ static void print_server(json_object *o) {
         printf(" Engine:\n  Version:          %s\n", json_string_or(o, "Version", ""));
         printf("  API version:      %s (minimum version %s)\n", json_string_or(o, "ApiVersion", ""),
                json_string_or(o, "MinAPIVersion", ""));
-        printf("  OS/Arch:          %s/%s\n  Kernel:           %s\n", json_string_or(o, "Os", ""), json_string_or(o, "Arch", ""),
-               json_string_or(o, "KernelVersion", ""));
+        printf("  OS/Arch:          %s/%s\n  Kernel:           %s\n", json_string_or(o, "Os", ""),
+               json_string_or(o, "Arch", ""), json_string_or(o, "KernelVersion", ""));
         if (json_get_array(o, "Components", &components) <= 0)
                 return;
         for (size_t i = 0; i < json_object_array_length(components); i++) {
@@ -86,7 +86,7 @@ static int exec_version(Client *c, void *options, char **args) {
 const Command command_version = {
         .name = "version",
         .args = "",
-        .usage = "Show the berth version information",
+        .usage = "Show the versions of client and engine",
         .flags = version_flags,
         .options_size = sizeof(VersionOptions),
         .exec = exec_version,

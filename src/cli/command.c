@@ -8,11 +8,11 @@
 #define EXIT_OURS 125
 
 const Command *const commands[] = {
-        &command_attach, &command_create, &command_exec,    &command_images, &command_import,  &command_info,
-        &command_inspect, &command_kill,  &command_load,    &command_logs,   &command_pause,   &command_ps,
-        &command_rename, &command_restart, &command_rm,     &command_rmi,    &command_run,     &command_start,
-        &command_stop,   &command_tag,    &command_top,     &command_unpause, &command_version, &command_wait,
-        NULL,
+        &command_attach, &command_create,  &command_exec,    &command_images,  &command_import,
+        &command_info,   &command_inspect, &command_kill,    &command_load,    &command_logs,
+        &command_pause,  &command_ps,      &command_rename,  &command_restart, &command_rm,
+        &command_rmi,    &command_run,     &command_start,   &command_stop,    &command_tag,
+        &command_top,    &command_unpause, &command_version, &command_wait,    NULL,
 };
 
 /** command_error - tell the user what went wrong last, once. */
@@ -31,8 +31,8 @@ int command_fail(Client *c, int status) {
 static void print_help(const Command *cmd) {
         bool has_flags = cmd->flags && cmd->flags->name;
 
-        printf("Usage:  berth %s%s%s%s\n\n%s\n", cmd->name, has_flags ? " [OPTIONS]" : "", *cmd->args ? " " : "", cmd->args,
-               cmd->usage);
+        printf("Usage:  berth %s%s%s%s\n\n%s\n", cmd->name, has_flags ? " [OPTIONS]" : "",
+               *cmd->args ? " " : "", cmd->args, cmd->usage);
         if (cmd->alias)
                 printf("\nAliases:\n  berth %s, berth %s\n", cmd->alias, cmd->name);
         if (has_flags) {
@@ -44,8 +44,9 @@ static void print_help(const Command *cmd) {
 static int usage_error(const Command *cmd, const char *text) {
         bool has_flags = cmd->flags && cmd->flags->name;
 
-        fprintf(stderr, "berth: %s\n\nUsage:  berth %s%s%s%s\n\nRun 'berth %s --help' for more information\n", text, cmd->name,
-                has_flags ? " [OPTIONS]" : "", *cmd->args ? " " : "", cmd->args, cmd->name);
+        fprintf(stderr,
+                "berth: %s\n\nUsage:  berth %s%s%s%s\n\nRun 'berth %s --help' for more information\n", text,
+                cmd->name, has_flags ? " [OPTIONS]" : "", *cmd->args ? " " : "", cmd->args, cmd->name);
         return EXIT_OURS;
 }
 
@@ -86,7 +87,8 @@ int command_run_argv(Client *c, const Command *cmd, char **argv) {
                 return command_fail(c, EXIT_OURS);
         if (cmd->options)
                 memcpy(options, cmd->options, cmd->options_size);
-        r = flags_parse(flags, !(cmd->command_flags & COMMAND_STOP_AT_ARGUMENT), argv, options, &args, &error);
+        r = flags_parse(flags, !(cmd->command_flags & COMMAND_STOP_AT_ARGUMENT), argv, options, &args,
+                        &error);
         if (r > 0) {
                 print_help(cmd);
                 r = 0;

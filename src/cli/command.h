@@ -6,7 +6,7 @@
 
 typedef enum CommandFlags {
         COMMAND_STOP_AT_ARGUMENT = 1 << 0, /* what follows the first argument belongs to the container */
-        COMMAND_RUN_LIKE = 1 << 1,         /* failures of ours exit 125, so that they differ from the container's */
+        COMMAND_RUN_LIKE = 1 << 1, /* failures of ours exit 125, so that they differ from the container's */
 } CommandFlags;
 
 typedef struct Command {
@@ -25,10 +25,11 @@ typedef struct Command {
 
 #define ARGS_ANY 1000000u
 
-extern const Command command_attach, command_create, command_exec, command_images, command_import, command_info,
-        command_inspect, command_kill, command_load, command_logs, command_pause, command_ps, command_rename,
-        command_restart, command_rm, command_rmi, command_run, command_start, command_stop, command_tag, command_top,
-        command_unpause, command_version, command_wait;
+extern const Command command_attach, command_create, command_exec, command_images, command_import,
+                command_info, command_inspect, command_kill, command_load, command_logs, command_pause,
+                command_ps, command_rename, command_restart, command_rm, command_rmi, command_run,
+                command_start, command_stop, command_tag, command_top, command_unpause, command_version,
+                command_wait;
 
 extern const Command *const commands[];
 

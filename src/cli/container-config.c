@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Flags of create and run → the body of POST /containers/create. Only what was asked for is sent: what is absent takes
- * the engine's default, which is the same for every client.
+ * Flags of create and run → the body of POST /containers/create. Only what was asked for is sent: what is
+ * absent takes the engine's default, which is the same for every client.
  */
 #include <fcntl.h>
 #include <strings.h>
@@ -42,7 +42,8 @@ static int set_map(Client *c, json_object *o, const char *key, const StringList 
                 _cleanup_free_ char *name = eq ? strndup(l->items[i], (size_t) (eq - l->items[i])) : NULL;
 
                 if (!eq || eq == l->items[i])
-                        return client_fail(c, -EINVAL, "invalid argument \"%s\" for \"--%s\" flag: must be KEY=VALUE",
+                        return client_fail(c, -EINVAL,
+                                           "invalid argument \"%s\" for \"--%s\" flag: must be KEY=VALUE",
                                            l->items[i], what);
                 r = name ? json_set_str(map, name, eq + 1) : -ENOMEM;
         }
@@ -59,10 +60,11 @@ static int set_attach(Client *c, const ContainerOptions *o, json_object *config)
                              : strcasecmp(o->attach.items[i], "stderr") == 0 ? &err
                                                                              : NULL;
                 if (!slot)
-                        return client_fail(c, -EINVAL,
-                                           "invalid argument \"%s\" for \"-a, --attach\" flag: valid streams are STDIN, "
-                                           "STDOUT and STDERR",
-                                           o->attach.items[i]);
+                        return client_fail(
+                                        c, -EINVAL,
+                                        "invalid argument \"%s\" for \"-a, --attach\" flag: valid streams are STDIN, "
+                                        "STDOUT and STDERR",
+                                        o->attach.items[i]);
                 *slot = true;
         }
         if (o->detach)
@@ -97,7 +99,8 @@ static int set_health(const ContainerOptions *o, json_object *config) {
         if (!health)
                 return -ENOMEM;
         if (o->no_healthcheck || o->health_cmd)
-                r = json_set(health, "Test", json_new_strv((char *const *) (o->no_healthcheck ? none : shell)));
+                r = json_set(health, "Test",
+                             json_new_strv((char *const *) (o->no_healthcheck ? none : shell)));
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(durations); i++) {
                 int64_t ns;
 
@@ -123,7 +126,8 @@ static int set_config(Client *c, const ContainerOptions *o, char **args, json_ob
         if (r >= 0 && args[1])
                 r = json_set(config, "Cmd", json_new_strv(args + 1));
         if (r >= 0 && o->entrypoint)
-                r = json_set(config, "Entrypoint", json_new_strv((char *const *) (*o->entrypoint ? entrypoint : reset)));
+                r = json_set(config, "Entrypoint",
+                             json_new_strv((char *const *) (*o->entrypoint ? entrypoint : reset)));
         if (r >= 0)
                 r = set_attach(c, o, config);
         if (r >= 0)
@@ -152,7 +156,9 @@ static int set_config(Client *c, const ContainerOptions *o, char **args, json_ob
         if (r >= 0) {
                 r = set_health(o, config);
                 if (r == -EINVAL)
-                        return client_fail(c, r, "invalid health check: a duration such as 30s or 1m30s is needed");
+                        return client_fail(
+                                        c, r,
+                                        "invalid health check: a duration such as 30s or 1m30s is needed");
         }
         return r;
 }
@@ -204,8 +210,12 @@ static int add_ulimit(Client *c, json_object *list, const char *spec) {
         int r;
 
         if (!eq || parse_i64(soft_text, -1, INT64_MAX, &soft) < 0 ||
-            parse_i64(colon ? colon + 1 : soft_text, -1, INT64_MAX, &hard) < 0 || (hard >= 0 && (soft > hard || soft < 0)))
-                return client_fail(c, -EINVAL, "invalid argument \"%s\" for \"--ulimit\" flag: NAME=SOFT[:HARD] is needed", spec);
+            parse_i64(colon ? colon + 1 : soft_text, -1, INT64_MAX, &hard) < 0 ||
+            (hard >= 0 && (soft > hard || soft < 0)))
+                return client_fail(
+                                c, -EINVAL,
+                                "invalid argument \"%s\" for \"--ulimit\" flag: NAME=SOFT[:HARD] is needed",
+                                spec);
         o = json_object_new_object();
         r = json_add(list, o);
         if (r >= 0)
@@ -222,7 +232,10 @@ static int add_host_entry(Client *c, json_object *list, const char *spec) {
         if (!copy)
                 return -ENOMEM;
         if (n == 0 || !spec[n] || !spec[n + 1])
-                return client_fail(c, -EINVAL, "invalid argument \"%s\" for \"--add-host\" flag: bad format for add-host", spec);
+                return client_fail(
+                                c, -EINVAL,
+                                "invalid argument \"%s\" for \"--add-host\" flag: bad format for add-host",
+                                spec);
         copy[n] = ':';
         return json_add_str(list, copy);
 }
@@ -304,10 +317,17 @@ static int set_resources(const ContainerOptions *o, json_object *host) {
                 const char *key;
                 const char *value;
         } strings[] = {
-                { "CpusetCpus", o->cpuset_cpus }, { "CpusetMems", o->cpuset_mems }, { "CgroupParent", o->cgroup_parent },
-                { "CgroupnsMode", o->cgroupns },  { "IpcMode", o->ipc },            { "PidMode", o->pid },
-                { "UTSMode", o->uts },            { "UsernsMode", o->userns },      { "NetworkMode", o->network },
-                { "Runtime", o->runtime },        { "VolumeDriver", o->volume_driver },
+                { "CpusetCpus", o->cpuset_cpus },
+                { "CpusetMems", o->cpuset_mems },
+                { "CgroupParent", o->cgroup_parent },
+                { "CgroupnsMode", o->cgroupns },
+                { "IpcMode", o->ipc },
+                { "PidMode", o->pid },
+                { "UTSMode", o->uts },
+                { "UsernsMode", o->userns },
+                { "NetworkMode", o->network },
+                { "Runtime", o->runtime },
+                { "VolumeDriver", o->volume_driver },
         };
         int r = 0;
 
@@ -357,7 +377,8 @@ static int set_host_config(Client *c, const ContainerOptions *o, json_object *ho
         int r;
 
         if (o->rm && o->restart && !streq(o->restart, "no") && !streq(o->restart, ""))
-                return client_fail(c, -EINVAL, "conflicting options: cannot specify both --restart and --rm");
+                return client_fail(c, -EINVAL,
+                                   "conflicting options: cannot specify both --restart and --rm");
         r = set_resources(o, host);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(lists); i++)
                 r = set_list(host, lists[i].key, lists[i].list);

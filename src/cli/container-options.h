@@ -18,8 +18,8 @@ typedef struct ContainerOptions {
         int64_t blkio_weight, cpu_period, cpu_quota, cpu_shares, cpus, memory, memory_reservation,
                 memory_swap, memory_swappiness, oom_score_adj, pids_limit, shm_size, stop_timeout,
                 health_retries;
-        bool init, interactive, no_healthcheck, oom_kill_disable, privileged, publish_all, quiet, read_only, rm,
-                tty;
+        bool init, interactive, no_healthcheck, oom_kill_disable, privileged, publish_all, quiet, read_only,
+                        rm, tty;
         /* run only */
         bool detach, sig_proxy;
 } ContainerOptions;

@@ -36,7 +36,8 @@ int image_pull(Client *c, const char *image, bool quiet) {
 static int write_cidfile(Client *c, const char *path, const char *id) {
         int r = write_file_at(AT_FDCWD, path, id, strlen(id), 0644, WRITE_EXCLUSIVE);
 
-        return r < 0 ? client_fail(c, r, "failed to write the container ID to %s: %s", path, strerror(-r)) : 0;
+        return r < 0 ? client_fail(c, r, "failed to write the container ID to %s: %s", path, strerror(-r))
+                     : 0;
 }
 
 static int call_create(Client *c, const ContainerOptions *o, json_object *body, json_object **ret) {
@@ -73,18 +74,23 @@ int container_create(Client *c, const ContainerOptions *o, char **args, char **r
         int r;
 
         if (!streq(pull, "missing") && !streq(pull, "always") && !streq(pull, "never"))
-                return client_fail(c, -EINVAL, "invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"", pull);
+                return client_fail(
+                                c, -EINVAL,
+                                "invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"",
+                                pull);
         if (o->cidfile && access(o->cidfile, F_OK) >= 0)
-                return client_fail(c, -EEXIST,
-                                   "container ID file found, make sure the other container isn't running or delete %s",
-                                   o->cidfile);
+                return client_fail(
+                                c, -EEXIST,
+                                "container ID file found, make sure the other container isn't running or delete %s",
+                                o->cidfile);
         r = container_config_new(c, o, args, &body);
         if (r >= 0 && streq(pull, "always"))
                 r = image_pull(c, args[0], o->quiet);
         if (r < 0)
                 return r;
         r = call_create(c, o, body, &reply);
-        if (r == -ENOENT && streq(pull, "missing") && c->status == 404 && c->error && strstr(c->error, "No such image")) {
+        if (r == -ENOENT && streq(pull, "missing") && c->status == 404 && c->error &&
+            strstr(c->error, "No such image")) {
                 r = pull_missing(c, o, args[0]);
                 if (r >= 0)
                         r = call_create(c, o, body, &reply);
@@ -93,7 +99,8 @@ int container_create(Client *c, const ContainerOptions *o, char **args, char **r
                 return r;
         if (json_get_array(reply, "Warnings", &warnings) > 0)
                 for (size_t i = 0; i < json_object_array_length(warnings); i++)
-                        fprintf(stderr, "WARNING: %s\n", json_object_get_string(json_object_array_get_idx(warnings, i)));
+                        fprintf(stderr, "WARNING: %s\n",
+                                json_object_get_string(json_object_array_get_idx(warnings, i)));
         id = json_string_or(reply, "Id", NULL);
         if (!id)
                 return client_fail(c, -EBADMSG, "berth at %s answered without an id", c->host);

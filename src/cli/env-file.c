@@ -9,7 +9,8 @@
 
 /**
  * env_add - "K=V" as it is, "K" with our own value.
- * @unset: what a variable that we do not have means: the bare name, which takes it from the image's, or nothing.
+ * @unset: what a variable that we do not have means: the bare name, which takes it from the image's, or
+ * nothing.
  */
 int env_add(Client *c, json_object *array, const char *item, bool unset) {
         _cleanup_free_ char *whole = NULL;
@@ -58,10 +59,11 @@ static int add_env_line(Client *c, void *userdata, const char *path, char *line)
         size_t name = strcspn(line, "=");
 
         if (name == 0)
-                return client_fail(c, -EINVAL, "invalid env file (%s): no variable name on line '%s'", path, line);
+                return client_fail(c, -EINVAL, "invalid env file (%s): no variable name on line '%s'", path,
+                                   line);
         if (strcspn(line, " \t") < name)
-                return client_fail(c, -EINVAL, "invalid env file (%s): variable '%.*s' contains whitespaces", path,
-                                   (int) name, line);
+                return client_fail(c, -EINVAL, "invalid env file (%s): variable '%.*s' contains whitespaces",
+                                   path, (int) name, line);
         return env_add(c, userdata, line, false);
 }
 

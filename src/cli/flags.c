@@ -84,7 +84,9 @@ int duration_parse(const char *s, int64_t *ret) {
         static const struct {
                 const char *name;
                 double ns;
-        } units[] = { { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 }, { "m", 60e9 }, { "h", 3600e9 } };
+        } units[] = {
+                { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 }, { "m", 60e9 }, { "h", 3600e9 }
+        };
         double v = 0;
 
         if (streq(s, "0")) {
@@ -132,8 +134,8 @@ static const Flag *find_short(const Flag *flags, char name) {
 static int bad_value(const Flag *f, const char *value, const char *why, char **reterr) {
         char shown[4] = { '-', f->short_name, ',', 0 };
 
-        *reterr = str_printf("invalid argument \"%s\" for \"%s%s--%s\" flag: %s", value, f->short_name ? shown : "",
-                             f->short_name ? " " : "", f->name, why);
+        *reterr = str_printf("invalid argument \"%s\" for \"%s%s--%s\" flag: %s", value,
+                             f->short_name ? shown : "", f->short_name ? " " : "", f->name, why);
         return -EINVAL;
 }
 
@@ -155,7 +157,9 @@ static int set_value(const Flag *f, const char *value, void *options, char **ret
                 return string_list_add(p, value);
         case FLAG_INT:
                 r = parse_i64(value, INT64_MIN + 1, INT64_MAX, p);
-                return r < 0 ? bad_value(f, value, r == -ERANGE ? "value out of range" : "invalid syntax", reterr) : 0;
+                return r < 0 ? bad_value(f, value, r == -ERANGE ? "value out of range" : "invalid syntax",
+                                         reterr)
+                             : 0;
         case FLAG_BYTES:
                 r = streq(value, "-1") ? (*(int64_t *) p = -1, 0) : size_parse(value, p);
                 return r < 0 ? bad_value(f, value, "invalid size", reterr) : 0;
@@ -223,7 +227,8 @@ static int parse_short(const Flag *flags, char ***argv, void *options, char **re
  *
  * Return: 0, 1 if help was asked for (nothing else is set), -EINVAL with @reterr, -ENOMEM.
  */
-int flags_parse(const Flag *flags, bool interspersed, char **argv, void *options, char ***ret_args, char **reterr) {
+int flags_parse(const Flag *flags, bool interspersed, char **argv, void *options, char ***ret_args,
+                char **reterr) {
         _cleanup_free_ char **args = NULL;
         size_t n = 0;
         bool open = true;
@@ -247,7 +252,8 @@ int flags_parse(const Flag *flags, bool interspersed, char **argv, void *options
                 }
                 if (streq(a, "--help") || (streq(a, "-h") && !find_short(flags, 'h')))
                         return 1;
-                r = a[1] == '-' ? parse_long(flags, &argv, options, reterr) : parse_short(flags, &argv, options, reterr);
+                r = a[1] == '-' ? parse_long(flags, &argv, options, reterr)
+                                : parse_short(flags, &argv, options, reterr);
                 if (r < 0)
                         return r;
         }

@@ -30,7 +30,8 @@ typedef struct Flag {
         const char *help;
 } Flag;
 
-int flags_parse(const Flag *flags, bool interspersed, char **argv, void *options, char ***ret_args, char **reterr);
+int flags_parse(const Flag *flags, bool interspersed, char **argv, void *options, char ***ret_args,
+                char **reterr);
 void flags_done(const Flag *flags, void *options);
 void flags_print(const Flag *flags, FILE *f);
 int string_list_add(StringList *l, const char *s);

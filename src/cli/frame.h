@@ -21,5 +21,5 @@ typedef struct FrameDecoder {
         FrameStream stream; /* of the payload, valid while remaining > 0 */
 } FrameDecoder;
 
-int frame_decode(FrameDecoder *d, const char *data, size_t size, size_t *ret_consumed, const char **ret_payload,
-                 size_t *ret_payload_size);
+int frame_decode(FrameDecoder *d, const char *data, size_t size, size_t *ret_consumed,
+                 const char **ret_payload, size_t *ret_payload_size);

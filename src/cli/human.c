@@ -45,7 +45,8 @@ void human_ago(int64_t unix_time, int64_t now, char ret[HUMAN_MAX]) {
         (void) snprintf(ret, HUMAN_MAX, "%.58s ago", d);
 }
 
-static void scaled_size(double v, double step, int precision, const char *const *units, size_t n, char ret[HUMAN_MAX]) {
+static void scaled_size(double v, double step, int precision, const char *const *units, size_t n,
+                        char ret[HUMAN_MAX]) {
         size_t i = 0;
 
         while (v >= step && i + 1 < n) {

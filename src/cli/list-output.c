@@ -15,11 +15,13 @@ int filters_add(Client *c, Buffer *query, const StringList *filters) {
         o = json_object_new_object();
         for (size_t i = 0; o && r >= 0 && i < filters->n; i++) {
                 const char *eq = strchr(filters->items[i], '=');
-                _cleanup_free_ char *key = eq ? strndup(filters->items[i], (size_t) (eq - filters->items[i])) : NULL;
+                _cleanup_free_ char *key =
+                                eq ? strndup(filters->items[i], (size_t) (eq - filters->items[i])) : NULL;
                 json_object *values;
 
                 if (!eq || eq == filters->items[i])
-                        return client_fail(c, -EINVAL, "invalid filter '%s': must be NAME=VALUE", filters->items[i]);
+                        return client_fail(c, -EINVAL, "invalid filter '%s': must be NAME=VALUE",
+                                           filters->items[i]);
                 if (!key)
                         return -ENOMEM;
                 values = json_get(o, key);
@@ -39,7 +41,8 @@ int format_check(Client *c, const char *format, bool *ret_json) {
         if (isempty(format) || streq(format, "table"))
                 return 0;
         if (!streq(format, "json") && !streq(format, "{{json .}}"))
-                return client_fail(c, -EOPNOTSUPP, "--format '%s': only 'json' and 'table' are supported", format);
+                return client_fail(c, -EOPNOTSUPP, "--format '%s': only 'json' and 'table' are supported",
+                                   format);
         *ret_json = true;
         return 0;
 }

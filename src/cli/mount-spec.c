@@ -51,7 +51,9 @@ static int add_volume(Client *c, const char *spec, json_object *config, json_obj
 
         if (!strchr(spec, ':')) {
                 if (spec[0] != '/')
-                        return client_fail(c, -EINVAL, "invalid volume specification: '%s': mount path must be absolute", spec);
+                        return client_fail(c, -EINVAL,
+                                           "invalid volume specification: '%s': mount path must be absolute",
+                                           spec);
                 to = object_at(config, "Volumes");
                 return to ? json_set(to, spec, json_object_new_object()) : -ENOMEM;
         }
@@ -157,14 +159,19 @@ static int add_mount(Client *c, const char *spec, json_object *host) {
                         *k = *k >= 'A' && *k <= 'Z' ? (char) (*k + 'a' - 'A') : *k;
                 r = set_mount_key(mount, *p, value);
                 if (r == -ENOKEY)
-                        return client_fail(c, -EINVAL, "invalid argument \"%s\" for \"--mount\" flag: unknown option '%s'", spec,
-                                           *p);
+                        return client_fail(
+                                        c, -EINVAL,
+                                        "invalid argument \"%s\" for \"--mount\" flag: unknown option '%s'",
+                                        spec, *p);
                 if (r < 0)
-                        return client_fail(c, r, "invalid argument \"%s\" for \"--mount\" flag: invalid value for '%s'", spec,
-                                           *p);
+                        return client_fail(
+                                        c, r,
+                                        "invalid argument \"%s\" for \"--mount\" flag: invalid value for '%s'",
+                                        spec, *p);
         }
         if (!json_get(mount, "Target"))
-                return client_fail(c, -EINVAL, "invalid argument \"%s\" for \"--mount\" flag: target is required", spec);
+                return client_fail(c, -EINVAL,
+                                   "invalid argument \"%s\" for \"--mount\" flag: target is required", spec);
         to = array_at(host, "Mounts");
         return to ? json_add(to, TAKE_PTR(mount)) : -ENOMEM;
 }

@@ -86,14 +86,16 @@ static int add_ports(const char *spec, json_object *exposed, json_object *bindin
                 r = parse_range(host, &outer);
         if (r < 0)
                 return r;
-        if (outer.first > 0 && inner.last != inner.first && outer.last - outer.first != inner.last - inner.first)
+        if (outer.first > 0 && inner.last != inner.first &&
+            outer.last - outer.first != inner.last - inner.first)
                 return -EINVAL;
         for (uint64_t i = 0; r >= 0 && i <= inner.last - inner.first; i++) {
                 char port[32], host_port[32] = "";
 
                 (void) snprintf(port, sizeof(port), "%u/%s", (unsigned) (inner.first + i), protocol);
                 if (outer.first > 0 && inner.first == inner.last && outer.first != outer.last)
-                        (void) snprintf(host_port, sizeof(host_port), "%u-%u", (unsigned) outer.first, (unsigned) outer.last);
+                        (void) snprintf(host_port, sizeof(host_port), "%u-%u", (unsigned) outer.first,
+                                        (unsigned) outer.last);
                 else if (outer.first > 0)
                         (void) snprintf(host_port, sizeof(host_port), "%u", (unsigned) (outer.first + i));
                 r = json_set(exposed, port, json_object_new_object());
@@ -111,12 +113,14 @@ int ports_apply(Client *c, const ContainerOptions *o, json_object *config, json_
         for (size_t i = 0; r >= 0 && i < o->publish.n; i++) {
                 r = add_ports(o->publish.items[i], exposed, bindings);
                 if (r == -EINVAL || r == -ERANGE)
-                        return client_fail(c, -EINVAL, "invalid publish specification: %s", o->publish.items[i]);
+                        return client_fail(c, -EINVAL, "invalid publish specification: %s",
+                                           o->publish.items[i]);
         }
         for (size_t i = 0; r >= 0 && i < o->expose.n; i++) {
                 r = add_ports(o->expose.items[i], exposed, NULL);
                 if (r == -EINVAL || r == -ERANGE)
-                        return client_fail(c, -EINVAL, "invalid range format for --expose: %s", o->expose.items[i]);
+                        return client_fail(c, -EINVAL, "invalid range format for --expose: %s",
+                                           o->expose.items[i]);
         }
         if (r >= 0 && o->publish_all)
                 r = json_set_bool(host, "PublishAllPorts", true);

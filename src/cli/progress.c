@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Answers that are one JSON object after another: {"stream"}, {"status","id","progress"}, {"errorDetail","error"}. */
+/* Answers that are one JSON object after another: {"stream"}, {"status","id","progress"},
+ * {"errorDetail","error"}. */
 #include "progress.h"
 
 #include <stdio.h>
@@ -13,7 +14,8 @@ typedef struct Progress {
 } Progress;
 
 static int show(Progress *p, json_object *o) {
-        const char *error = json_string_or(json_get(o, "errorDetail"), "message", json_string_or(o, "error", NULL));
+        const char *error = json_string_or(json_get(o, "errorDetail"), "message",
+                                           json_string_or(o, "error", NULL));
         const char *stream = json_string_or(o, "stream", NULL), *status = json_string_or(o, "status", NULL);
         const char *id = json_string_or(o, "id", NULL), *bar = json_string_or(o, "progress", NULL);
 
@@ -63,7 +65,10 @@ static int show_text(Progress *p, struct json_tokener *tok, const char *data, si
  * Return: 0, or an error with Client.error set; an error inside the stream counts.
  */
 int progress_receive(Client *c, Connection *conn, ProgressMode mode, const bool *sending) {
-        Progress p = { .client = c, .out = mode == PROGRESS_STDOUT ? stdout : mode == PROGRESS_STDERR ? stderr : NULL };
+        Progress p = { .client = c,
+                       .out = mode == PROGRESS_STDOUT   ? stdout
+                              : mode == PROGRESS_STDERR ? stderr
+                                                        : NULL };
         _cleanup_http_head_ HttpHead head = {};
         struct json_tokener *tok;
         HttpBody body;

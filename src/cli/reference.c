@@ -10,7 +10,8 @@ void reference_done(Reference *r) {
 }
 
 /**
- * reference_parse - "busybox" → docker.io/library/busybox; "host:5000/x:1@sha256:…" keeps its registry, a digest beats the tag.
+ * reference_parse - "busybox" is docker.io/library/busybox; a registry in front stays; a digest beats the
+ * tag.
  *
  * Return: 0, -EINVAL for an empty name, a bad tag, or upper-case letters in the path, -ENOMEM.
  */
@@ -29,14 +30,17 @@ int reference_parse(const char *s, Reference *ret) {
         if (colon) {
                 *colon = 0;
                 tag = colon + 1;
-                if (!*tag || strspn(tag, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != strlen(tag))
+                if (!*tag ||
+                    strspn(tag, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
+                                    strlen(tag))
                         return -EINVAL;
         }
         if (*at)
                 tag = at + 1;
         slash = strchr(whole, '/');
-        registry = slash && (memchr(whole, '.', (size_t) (slash - whole)) || memchr(whole, ':', (size_t) (slash - whole)) ||
-                             startswith(whole, "localhost/"));
+        registry = slash &&
+                   (memchr(whole, '.', (size_t) (slash - whole)) ||
+                    memchr(whole, ':', (size_t) (slash - whole)) || startswith(whole, "localhost/"));
         path = registry ? slash + 1 : whole;
         if (!*path || strspn(path, "abcdefghijklmnopqrstuvwxyz0123456789_.-/") != strlen(path))
                 return -EINVAL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Order on the wire: attach and wait leave together on connections of their own; start is sent only when both answered,
- * so no output and no exit can slip past. The connections may be opened before the id is known, while the engine works
- * on `create`.
+ * Order on the wire: attach and wait leave together on connections of their own; start is sent only when
+ * both answered, so no output and no exit can slip past. The connections may be opened before the id is
+ * known, while the engine works on `create`.
  */
 #include "run-session.h"
 
@@ -64,7 +64,8 @@ static int make_targets(ContainerSession *s, const char *id, const AttachSetting
         s->start_target = target_printf("/containers/", id, "/start");
         s->kill_target = target_printf("/containers/", id, "/kill");
         s->resize_target = target_printf("/containers/", id, "/resize");
-        if (!s->wait_target || !s->inspect_target || !s->start_target || !s->kill_target || !s->resize_target)
+        if (!s->wait_target || !s->inspect_target || !s->start_target || !s->kill_target ||
+            !s->resize_target)
                 return -ENOMEM;
         s->session.kill_target = a->sig_proxy ? s->kill_target : NULL;
         s->session.resize_target = a->tty ? s->resize_target : NULL;
@@ -95,7 +96,8 @@ static int send_start(ContainerSession *s) {
                         return 0;
                 connection_done(&s->session.start);
         }
-        return connection_open(c, &s->session.start) < 0 ? -ENOTCONN : request_send(c, &s->session.start, &rq);
+        return connection_open(c, &s->session.start) < 0 ? -ENOTCONN
+                                                         : request_send(c, &s->session.start, &rq);
 }
 
 /**

@@ -74,7 +74,8 @@ int table_print(const Table *t) {
         return r;
 }
 
-/** text_truncate - at most @columns characters, the last of them "…" if something was cut. Return: 0 or -ENOMEM. */
+/** text_truncate - at most @columns characters, the last of them "…" if something was cut. Return: 0 or
+ * -ENOMEM. */
 int text_truncate(const char *s, size_t columns, char **ret) {
         const char *p = s;
         size_t n = 0;

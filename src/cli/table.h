@@ -5,7 +5,8 @@
 
 #include "../basic/buffer.h"
 
-/* Left-aligned columns as docker prints them: 10 or more wide, 3 spaces between, the last one as long as it is. */
+/* Left-aligned columns as docker prints them: 10 or more wide, 3 spaces between, the last one as long as it
+ * is. */
 typedef struct Table {
         char **cells; /* row after row, owned */
         size_t n_columns;

@@ -6,7 +6,8 @@
 
 #include "../basic/str.h"
 
-/** terminal_set_raw - the terminal on stdin passes every byte; undone by terminal_restore(). Return: 0 or -errno. */
+/** terminal_set_raw - the terminal on stdin passes every byte; undone by terminal_restore(). Return: 0 or
+ * -errno. */
 int terminal_set_raw(Terminal *t) {
         struct termios raw;
 

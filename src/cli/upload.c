@@ -29,7 +29,8 @@ static void meter_show(Meter *m, const char *what) {
         m->shown = now;
         human_size((int64_t) m->sent, 3, sent);
         human_size(m->total, 3, total);
-        fprintf(stderr, "\r\033[2K%s: %s%s%s", what, sent, m->total > 0 ? " of " : "", m->total > 0 ? total : "");
+        fprintf(stderr, "\r\033[2K%s: %s%s%s", what, sent, m->total > 0 ? " of " : "",
+                m->total > 0 ? total : "");
 }
 
 static void meter_clear(const Meter *m) {
@@ -87,7 +88,9 @@ static int send_body(Client *c, Connection *conn, int fd, const char *what, bool
  */
 int upload(Client *c, const char *target, int fd, const char *what, ProgressMode mode) {
         _cleanup_connection_ Connection conn = CONNECTION_INIT;
-        Request rq = { .method = "POST", .target = target, .content_type = "application/x-tar", .chunked = true };
+        Request rq = {
+                .method = "POST", .target = target, .content_type = "application/x-tar", .chunked = true
+        };
         bool cut = false;
         int r;
 
