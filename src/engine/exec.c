@@ -170,7 +170,7 @@ static int resolve_identity(Container *c, const Exec *e, UserIdentity *ret, Engi
                 r = negative_errno();
                 return error_set_status(reterr, r, 500, "cannot open the root of container %s: %s", c->id, strerrordesc_np(-r));
         }
-        r = user_resolve(root_fd, isempty(e->user) ? fields_get(&conf, "user") : e->user, groups, ret, &text);
+        r = user_identity_resolve(root_fd, isempty(e->user) ? fields_get(&conf, "user") : e->user, groups, ret, &text);
         if (r == -ENOENT)
                 return error_set(reterr, -EINVAL, "%s", strempty(text));
         if (r < 0)

@@ -194,11 +194,11 @@ static int resolve_groups(int root_fd, const char *group, const char *name, char
 }
 
 /**
- * user_resolve - see user-db.h. @root_fd: O_PATH is enough. @ret and @ret_error are owned by the caller.
+ * user_identity_resolve - see user-db.h. @root_fd: O_PATH is enough. @ret and @ret_error are owned by the caller.
  *
  * Return: 0; -ENOENT: no such user or group; -EINVAL: malformed @spec or database; -ENOMEM and errors of reading.
  */
-int user_resolve(int root_fd, const char *spec, char *const *extra_groups, UserIdentity *ret, char **ret_error) {
+int user_identity_resolve(int root_fd, const char *spec, char *const *extra_groups, UserIdentity *ret, char **ret_error) {
         _cleanup_user_identity_ UserIdentity u = {};
         _cleanup_free_ char *user = strdup(strempty(spec)), *name = NULL;
         char *group;

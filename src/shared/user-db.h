@@ -26,4 +26,4 @@ void user_identity_done(UserIdentity *u);
  * @spec: "", NAME, UID, NAME:GROUP, UID:GID ... @extra_groups: names or numbers, may be NULL. -ENOENT and -EINVAL leave the text
  * for the user in @ret_error (owned).
  */
-int user_resolve(int root_fd, const char *spec, char *const *extra_groups, UserIdentity *ret, char **ret_error);
+int user_identity_resolve(int root_fd, const char *spec, char *const *extra_groups, UserIdentity *ret, char **ret_error);
