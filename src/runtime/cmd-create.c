@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <getopt.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "../basic/fd.h"
+#include "../basic/str.h"
+#include "command.h"
+#include "container.h"
+#include "error.h"
+#include "foreground.h"
+#include "runtime-log.h"
+
+enum { OPT_PID_FILE = 256, OPT_CONSOLE_SOCKET, OPT_PIDFD_SOCKET, OPT_NO_PIVOT, OPT_NO_NEW_KEYRING, OPT_PRESERVE_FDS,
+       OPT_KEEP, OPT_NO_SUBREAPER };
+
+typedef struct RunOptions {
+        CreateOptions create;
+        bool detach, keep, no_subreaper;
+} RunOptions;
+
+static const struct option long_options[] = {
+        { "bundle", required_argument, NULL, 'b' },
+        { "detach", no_argument, NULL, 'd' },
+        { "pid-file", required_argument, NULL, OPT_PID_FILE },
+        { "console-socket", required_argument, NULL, OPT_CONSOLE_SOCKET },
+        { "pidfd-socket", required_argument, NULL, OPT_PIDFD_SOCKET },
+        { "no-pivot", no_argument, NULL, OPT_NO_PIVOT },
+        { "no-new-keyring", no_argument, NULL, OPT_NO_NEW_KEYRING },
+        { "preserve-fds", required_argument, NULL, OPT_PRESERVE_FDS },
+        { "keep", no_argument, NULL, OPT_KEEP },
+        { "no-subreaper", no_argument, NULL, OPT_NO_SUBREAPER },
+        {},
+};
+
+static int parse(const Globals *g, int argc, char **argv, bool run, RunOptions *ret) {
+        uint64_t n;
+        int c;
+
+        *ret = (RunOptions) { .create = { .root = g->root, .bundle = ".", .console_fd = -EBADF } };
+        optind = 1;
+        while ((c = getopt_long(argc, argv, run ? "+b:d" : "+b:", long_options, NULL)) >= 0)
+                switch (c) {
+                case 'b':
+                        ret->create.bundle = optarg;
+                        break;
+                case OPT_PID_FILE:
+                        ret->create.pid_file = optarg;
+                        break;
+                case OPT_CONSOLE_SOCKET:
+                        ret->create.console_socket = optarg;
+                        break;
+                case OPT_PIDFD_SOCKET:
+                        ret->create.pidfd_socket = optarg;
+                        break;
+                case OPT_NO_PIVOT:
+                        ret->create.no_pivot = true;
+                        break;
+                case OPT_NO_NEW_KEYRING:
+                        ret->create.no_new_keyring = true;
+                        break;
+                case OPT_PRESERVE_FDS:
+                        if (parse_u64(optarg, 1024, &n) < 0)
+                                return fail_text(EINVAL, "--preserve-fds \"%s\": expected a number", optarg);
+                        ret->create.preserve_fds = (unsigned) n;
+                        break;
+                case 'd':
+                case OPT_KEEP:
+                case OPT_NO_SUBREAPER:
+                        if (!run)
+                                return command_usage(argv[0], "unknown option");
+                        ret->detach = ret->detach || c == 'd';
+                        ret->keep = ret->keep || c == OPT_KEEP;
+                        ret->no_subreaper = ret->no_subreaper || c == OPT_NO_SUBREAPER;
+                        break;
+                default:
+                        return command_usage(argv[0], NULL);
+                }
+        return command_single_id(argc, argv, optind, &ret->create.id);
+}
+
+/** cmd_create - berth-runtime create. */
+int cmd_create(const Globals *g, int argc, char **argv) {
+        _cleanup_state_ State s = STATE_INIT;
+        RunOptions o;
+        int r;
+
+        r = parse(g, argc, argv, false, &o);
+        return r < 0 ? r : container_create(&o.create, &s);
+}
+
+static int run_started(const RunOptions *o, pid_t pid, int master_end) {
+        int master = -EBADF, r;
+
+        if (master_end >= 0) {
+                master = foreground_receive_master(master_end);
+                if (master < 0)
+                        return master;
+        }
+        r = container_start(o->create.root, o->create.id);
+        if (r < 0) {
+                (void) safe_close(master);
+                return r;
+        }
+        return foreground_wait(pid, master);
+}
+
+static int run_foreground(RunOptions *o, bool terminal) {
+        _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+        _cleanup_state_ State s = STATE_INIT;
+        int ends[2], r;
+        pid_t pid;
+
+        if (terminal && !o->create.console_socket) {
+                if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+                        return fail_errno(errno, "socketpair");
+                ours = ends[0];
+                o->create.console_fd = theirs = ends[1];
+        }
+        r = foreground_block_signals();
+        if (r >= 0)
+                r = container_create(&o->create, &s);
+        if (r < 0)
+                return r;
+        pid = s.pid;
+        state_done(&s); /* the lock is start's now */
+        r = run_started(o, pid, ours);
+        if (r < 0 || !o->keep) {
+                _cleanup_free_ char *message = r < 0 ? strdup(fail_message()) : NULL;
+                int q = container_delete(o->create.root, o->create.id, true);
+
+                if (r < 0)
+                        return fail_text(r, "%s", strempty(message));
+                if (q < 0)
+                        runtime_warning("%s", fail_message());
+        }
+        return r;
+}
+
+static int wants_terminal(const char *bundle, bool *ret) {
+        _cleanup_free_ char *text = NULL;
+        _cleanup_spec_ Spec spec = {};
+        size_t size;
+        int r;
+
+        r = bundle_load(bundle, &spec, &text, &size);
+        if (r >= 0)
+                *ret = spec.process.terminal;
+        return r;
+}
+
+/** cmd_run - berth-runtime run: create, start and, without --detach, wait and delete. */
+int cmd_run(const Globals *g, int argc, char **argv) {
+        _cleanup_state_ State s = STATE_INIT;
+        bool terminal = false;
+        RunOptions o;
+        int r;
+
+        r = parse(g, argc, argv, true, &o);
+        if (r < 0)
+                return r;
+        if (!o.detach) {
+                r = o.create.console_socket ? 0 : wants_terminal(o.create.bundle, &terminal);
+                if (r >= 0 && !o.no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+                        r = fail_errno(errno, "become subreaper");
+                return r < 0 ? r : run_foreground(&o, terminal);
+        }
+        r = container_create(&o.create, &s);
+        if (r < 0)
+                return r;
+        state_done(&s);
+        r = container_start(g->root, o.create.id);
+        if (r < 0) {
+                _cleanup_free_ char *message = strdup(fail_message());
+
+                (void) container_delete(g->root, o.create.id, true);
+                return fail_text(r, "%s", strempty(message));
+        }
+        return 0;
+}

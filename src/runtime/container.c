@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* start, kill and delete of containers that exist. */
+#include "container.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "../basic/fd.h"
+#include "../basic/file.h"
+#include "cgroup.h"
+#include "channel.h"
+#include "error.h"
+#include "hooks.h"
+#include "kernel-call.h"
+#include "runtime-log.h"
+
+#define CONFIG_SIZE_MAX SPEC_SIZE_MAX
+#define EXIT_WAIT_MS 10000
+
+/* The configuration as it was at create: the bundle may have changed since. */
+static int load_config(const State *s, Spec *ret) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r;
+
+        r = read_file_at(s->dir_fd, "config.json", CONFIG_SIZE_MAX, &text, &size);
+        if (r < 0)
+                return fail_errno(r, "configuration of %s", s->id);
+        return spec_parse(text, size, ret);
+}
+
+static int connect_start(const State *s) {
+        struct sockaddr_un sa = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+        (void) snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/start.sock", s->dir_fd);
+        if (fd < 0 || connect(fd, (struct sockaddr *) &sa, sizeof(sa)) < 0)
+                return fail_errno(errno, "the process of container \"%s\" does not wait for start", s->id);
+        return TAKE_FD(fd);
+}
+
+static int release_init(const State *s) {
+        _cleanup_close_ int fd = connect_start(s);
+        char text[CHANNEL_TEXT_MAX] = "";
+        int r;
+
+        if (fd < 0)
+                return fd;
+        r = channel_send(fd, CHANNEL_GO, NULL);
+        if (r < 0)
+                return fail_errno(r, "start container \"%s\"", s->id);
+        r = channel_expect(fd, CHANNEL_SAVED);
+        if (r < 0)
+                return r;
+        (void) unlinkat(s->dir_fd, "start.sock", 0);
+        /* Close-on-exec on the other side: the end of the connection says that the program runs. */
+        r = channel_receive(fd, text);
+        if (r == CHANNEL_ERROR)
+                return fail_text(ECHILD, "unable to start container process: %s", text);
+        return r < 0 ? fail_errno(r, "start container \"%s\"", s->id) : 0;
+}
+
+static int run_poststart(const State *s) {
+        _cleanup_spec_ Spec spec = {};
+        int r;
+
+        if (!s->any_hook)
+                return 0;
+        r = load_config(s, &spec);
+        if (r >= 0)
+                r = hooks_run(&spec, HOOK_POSTSTART, s, STATUS_RUNNING);
+        if (r < 0)
+                (void) kill(s->pid, SIGKILL);
+        return r;
+}
+
+/** container_start - let the program of a created container run. Return: 0, or -errno with a message. */
+int container_start(const char *root, const char *id) {
+        _cleanup_state_ State s = STATE_INIT;
+        ContainerStatus status;
+        int r;
+
+        r = state_load(root, id, true, &s);
+        if (r < 0)
+                return r;
+        status = state_status(&s);
+        if (status != STATUS_CREATED)
+                return fail_text(EINVAL, "cannot start container \"%s\" in the %s state", id,
+                                 status_to_string(status));
+        r = release_init(&s);
+        return r < 0 ? r : run_poststart(&s);
+}
+
+/* Thaw first: a frozen process dies of nothing but cgroup.kill. */
+static int kill_everything(const State *s) {
+        _cleanup_close_ int cgroup = s->cgroup ? cgroup_open(s->cgroup) : -EBADF, pidfd = state_pidfd(s);
+        int r = 0;
+
+        if (cgroup >= 0)
+                r = cgroup_kill(cgroup);
+        if (pidfd >= 0) {
+                struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+                (void) sys_pidfd_send_signal(pidfd, SIGKILL);
+                while (poll(&p, 1, EXIT_WAIT_MS) < 0 && errno == EINTR)
+                        ;
+                if (!(p.revents & POLLIN))
+                        return fail_text(ETIMEDOUT, "container \"%s\" does not die", s->id);
+        }
+        return r;
+}
+
+static void run_poststop(const State *s) {
+        _cleanup_spec_ Spec spec = {};
+
+        if (s->any_hook && load_config(s, &spec) >= 0)
+                (void) hooks_run(&spec, HOOK_POSTSTOP, s, STATUS_STOPPED);
+}
+
+/**
+ * container_delete - remove all that is left of a container.
+ * @force: kill what still runs; an unknown id is no error then.
+ */
+int container_delete(const char *root, const char *id, bool force) {
+        _cleanup_state_ State s = STATE_INIT;
+        ContainerStatus status;
+        int r;
+
+        r = state_load(root, id, true, &s);
+        if (r < 0)
+                return r == -ENOENT && force ? 0 : r;
+        status = state_status(&s);
+        if ((status == STATUS_RUNNING || status == STATUS_PAUSED) && !force)
+                return fail_text(EBUSY, "cannot delete container \"%s\" that is not stopped: it is %s", id,
+                                 status_to_string(status));
+        /* Processes may be left in the cgroup also when the first one is gone (shared pid namespace). */
+        r = kill_everything(&s);
+        if (r < 0 && status != STATUS_STOPPED && status != STATUS_CREATING)
+                return r;
+        if (s.cgroup) {
+                r = cgroup_remove(s.cgroup);
+                if (r < 0)
+                        return r;
+        }
+        run_poststop(&s);
+        return state_remove(root, id);
+}
+
+/** container_kill - send @sig to the first process, or with @all to every process of the container. */
+int container_kill(const char *root, const char *id, int sig, bool all) {
+        _cleanup_close_ int pidfd = -EBADF, cgroup = -EBADF;
+        _cleanup_state_ State s = STATE_INIT;
+        ContainerStatus status;
+        int r;
+
+        r = state_load(root, id, false, &s);
+        if (r < 0)
+                return r;
+        if (all && s.cgroup) {
+                cgroup = cgroup_open(s.cgroup);
+                return cgroup < 0 ? cgroup : cgroup_signal(cgroup, sig);
+        }
+        status = state_status(&s);
+        pidfd = state_pidfd(&s);
+        if (pidfd < 0 || status == STATUS_STOPPED)
+                return fail_text(ESRCH, "container not running");
+        if (sig == SIGKILL && status == STATUS_PAUSED) {
+                cgroup = cgroup_open(s.cgroup);
+                return cgroup < 0 ? cgroup : cgroup_kill(cgroup);
+        }
+        return sys_pidfd_send_signal(pidfd, sig) < 0 ? fail_errno(errno, "signal container \"%s\"", id) : 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "seccomp-filter.h"
+#include "spec.h"
+#include "state.h"
+
+typedef struct CreateOptions {
+        const char *root, *id, *bundle, *pid_file, *console_socket, *pidfd_socket;
+        bool no_pivot, no_new_keyring;
+        unsigned preserve_fds;
+        int console_fd; /* a connected socket that stands for console_socket, or -EBADF */
+} CreateOptions;
+
+/* Everything the container's first process needs; it has a copy of it from its parent's memory. */
+typedef struct InitContext {
+        const CreateOptions *options;
+        Spec *spec;
+        const State *state;
+        const SeccompFilter *filter;
+        const char *cgroup_mount, *rootfs;
+        const int *source_fds;
+        int channel_fd, listen_fd, console_fd, cgroup_fd;
+} InitContext;
+
+int container_create(const CreateOptions *o, State *ret);
+int bundle_load(const char *bundle, Spec *ret, char **ret_text, size_t *ret_size);
+int container_start(const char *root, const char *id);
+int container_delete(const char *root, const char *id, bool force);
+int container_kill(const char *root, const char *id, int sig, bool all);
+
+/* The child's side. Returns only on failure, with a message. */
+int init_run(InitContext *c);
+int write_pid_file(const char *path, pid_t pid);

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * `create`: everything that happens before the payload may run, seen from the host's side. The order keeps a killed
+ * create deletable: the state directory comes first and names the cgroup, the process comes after it, and the child
+ * goes on only when its pid is stored.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../basic/clock.h"
+#include "../basic/fd.h"
+#include "../basic/file.h"
+#include "../basic/str.h"
+#include "cgroup-resources.h"
+#include "cgroup.h"
+#include "channel.h"
+#include "container.h"
+#include "device-filter.h"
+#include "error.h"
+#include "hooks.h"
+#include "idmap.h"
+#include "kernel-call.h"
+#include "mounts.h"
+#include "namespaces.h"
+#include "seccomp-cache.h"
+#include "sysctl.h"
+#include "terminal.h"
+
+/* What has been made so far and must go if the rest fails. */
+typedef struct Undo {
+        const char *root, *id, *cgroup;
+        unsigned cgroup_made;
+        pid_t pid;
+        int pidfd;
+        bool state;
+        const char *pid_file;
+} Undo;
+
+static void undo_run(Undo *u) {
+        if (u->pid > 0) {
+                (void) kill(u->pid, SIGKILL);
+                while (waitpid(u->pid, NULL, 0) < 0 && errno == EINTR)
+                        ;
+        }
+        (void) safe_close(u->pidfd);
+        if (u->cgroup_made > 0)
+                cgroup_remove_made(u->cgroup, u->cgroup_made);
+        if (u->pid_file)
+                (void) unlink(u->pid_file);
+        if (u->state)
+                (void) state_remove(u->root, u->id);
+}
+
+/**
+ * bundle_load - read and parse config.json of a bundle.
+ * @ret_text: its text, owned by the caller.
+ */
+int bundle_load(const char *bundle, Spec *ret, char **ret_text, size_t *ret_size) {
+        _cleanup_free_ char *path = str_concat(bundle, "/config.json"), *text = NULL;
+        size_t size;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        r = read_file_at(AT_FDCWD, path, SPEC_SIZE_MAX, &text, &size);
+        if (r < 0)
+                return fail_errno(r, "open %s", path);
+        r = spec_parse(text, size, ret);
+        if (r < 0)
+                return r;
+        *ret_text = TAKE_PTR(text);
+        *ret_size = size;
+        return 0;
+}
+
+static int check_spec(const Spec *s, const CreateOptions *o) {
+        bool has_console = o->console_socket || o->console_fd >= 0;
+
+        if (!s->has_process)
+                return fail_text(EINVAL, "config.json: process: expected an object");
+        if ((s->hostname || s->domainname) && !s->ns[NS_UTS].present)
+                return fail_text(EINVAL, "config.json: hostname: needs a uts namespace of its own");
+        if (!isempty(s->mount_label))
+                return fail_text(EOPNOTSUPP, "config.json: linux.mountLabel: not supported");
+        if (s->process.terminal && !has_console)
+                return fail_text(EINVAL, "config.json: process.terminal: needs --console-socket");
+        if (!s->process.terminal && has_console)
+                return fail_text(EINVAL, "--console-socket is given but config.json has no process.terminal");
+        return sysctl_check(s);
+}
+
+static int fill_state(const Spec *s, const CreateOptions *o, State *st) {
+        char resolved[PATH_MAX], at[RFC3339_MAX];
+        _cleanup_free_ char *root = NULL;
+        struct stat stat_buf;
+
+        if (!realpath(o->bundle, resolved))
+                return fail_errno(errno, "bundle %s", o->bundle);
+        st->bundle = strdup(resolved);
+        root = s->rootfs[0] == '/' ? strdup(s->rootfs) : str_concat(resolved, "/", s->rootfs);
+        if (!root)
+                return -ENOMEM;
+        if (!realpath(root, resolved) || stat(resolved, &stat_buf) < 0)
+                return fail_errno(errno, "root file system %s", root);
+        if (!S_ISDIR(stat_buf.st_mode))
+                return fail_errno(ENOTDIR, "root file system %s", root);
+        st->rootfs = strdup(resolved);
+        st->cgroup = isempty(s->cgroups_path) ? str_concat("/", o->id) :
+                     s->cgroups_path[0] == '/' ? strdup(s->cgroups_path) :
+                                                 str_concat("/", s->cgroups_path);
+        st->oci_version = strdup(s->oci_version);
+        format_rfc3339(now_realtime(), at);
+        st->created = strdup(at);
+        st->any_hook = s->any_hook;
+        st->no_new_privs = s->process.no_new_privs;
+        st->user_ns = s->ns[NS_USER].present;
+        st->annotations = json_object_get(s->annotations);
+        return st->bundle && st->rootfs && st->cgroup && st->oci_version && st->created ? 0 : -ENOMEM;
+}
+
+static int listen_for_start(const State *st) {
+        struct sockaddr_un sa = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+        (void) snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/start.sock", st->dir_fd);
+        if (fd < 0 || bind(fd, (struct sockaddr *) &sa, sizeof(sa)) < 0 || listen(fd, 4) < 0)
+                return fail_errno(errno, "socket for start");
+        return TAKE_FD(fd);
+}
+
+/** write_pid_file - readers see nothing or the whole number. */
+int write_pid_file(const char *path, pid_t pid) {
+        char text[16];
+        int n = snprintf(text, sizeof(text), "%d", (int) pid), r;
+
+        r = write_file_at(AT_FDCWD, path, text, (size_t) n, 0644, WRITE_REPLACE);
+        return r < 0 ? fail_errno(r, "write pid file %s", path) : 0;
+}
+
+static pid_t clone_into(uint64_t flags, int cgroup_fd, int *ret_pidfd) {
+        struct clone_args args = {
+                .flags = flags | CLONE_INTO_CGROUP | CLONE_PIDFD,
+                .pidfd = (uint64_t) (uintptr_t) ret_pidfd,
+                .exit_signal = SIGCHLD,
+                .cgroup = (uint64_t) cgroup_fd,
+        };
+
+        return (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+}
+
+static _Noreturn void child_main(InitContext *c, int parent_end) {
+        int r;
+
+        (void) close(parent_end);
+        /* The lock belongs to the open file: held here it would outlive the parent. */
+        (void) close(c->state->dir_fd);
+        r = init_run(c);
+        if (c->channel_fd >= 0)
+                (void) channel_send(c->channel_fd, CHANNEL_ERROR,
+                                    isempty(fail_message()) ? strerror(-r) : fail_message());
+        _exit(1);
+}
+
+static int spawn_init(InitContext *c, Undo *u, int *ret_channel) {
+        NamespaceJoin join;
+        int ends[2], r, left;
+        pid_t pid;
+
+        r = channel_pair(ends);
+        if (r < 0)
+                return r;
+        c->channel_fd = ends[1];
+        r = namespaces_join(c->spec, &join);
+        pid = r < 0 ? -1 : clone_into(namespaces_clone_flags(c->spec), c->cgroup_fd, &u->pidfd);
+        if (pid == 0)
+                child_main(c, ends[0]);
+        if (pid < 0 && r >= 0)
+                r = fail_errno(errno, "clone into the new namespaces");
+        (void) close(ends[1]);
+        left = namespaces_leave(&join);
+        if (pid < 0) {
+                (void) close(ends[0]);
+                return r;
+        }
+        u->pid = pid;
+        *ret_channel = ends[0];
+        return left;
+}
+
+/* Goes along with the child until it stands before its program. */
+static int attend_child(const InitContext *c, State *st, int channel) {
+        char text[CHANNEL_TEXT_MAX] = "";
+        int r;
+
+        if (spec_has_new(c->spec, NS_USER)) {
+                r = idmap_write(st->pid, c->spec->uid_maps, c->spec->n_uid_maps, c->spec->gid_maps,
+                                c->spec->n_gid_maps);
+                if (r >= 0)
+                        r = channel_send(channel, CHANNEL_MAPPED, NULL);
+                if (r < 0)
+                        return r;
+        }
+        for (;;) {
+                r = channel_receive(channel, text);
+                if (r == CHANNEL_READY)
+                        return 0;
+                if (r == CHANNEL_ERROR)
+                        return fail_text(ECHILD, "unable to start container process: %s", text);
+                if (r != CHANNEL_HOOKS)
+                        return fail_text(EPIPE, "the container process ended unexpectedly during set-up");
+                r = hooks_run(c->spec, HOOK_PRESTART, st, STATUS_CREATING);
+                if (r >= 0)
+                        r = hooks_run(c->spec, HOOK_CREATE_RUNTIME, st, STATUS_CREATING);
+                if (r >= 0)
+                        r = channel_send(channel, CHANNEL_GO, NULL);
+                if (r < 0)
+                        return r;
+        }
+}
+
+static int send_pidfd(const char *path, int pidfd) {
+        _cleanup_close_ int fd = terminal_connect(path);
+
+        return fd < 0 ? fd : terminal_send(fd, pidfd);
+}
+
+static int setup_cgroup(const Spec *s, State *st, Undo *u) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        u->cgroup = st->cgroup;
+        fd = cgroup_create(st->cgroup, &u->cgroup_made);
+        if (fd < 0)
+                return fd;
+        r = cgroup_resources_apply(fd, st->cgroup, s->resources);
+        if (r >= 0)
+                r = device_filter_apply(fd, s);
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
+static int run_child(InitContext *c, State *st, Undo *u) {
+        const CreateOptions *o = c->options;
+        _cleanup_close_ int channel = -EBADF;
+        int r;
+
+        r = spawn_init(c, u, &channel);
+        if (r < 0)
+                return r;
+        st->pid = u->pid;
+        r = process_start_time(u->pid, &st->pid_start);
+        if (r < 0)
+                return fail_errno(r, "start time of %d", (int) u->pid);
+        r = attend_child(c, st, channel);
+        if (r < 0)
+                return r;
+        if (o->pid_file) {
+                u->pid_file = o->pid_file;
+                r = write_pid_file(o->pid_file, u->pid);
+                if (r < 0)
+                        return r;
+        }
+        if (o->pidfd_socket) {
+                r = send_pidfd(o->pidfd_socket, u->pidfd);
+                if (r < 0)
+                        return r;
+        }
+        r = state_save(st);
+        return r < 0 ? r : channel_send(channel, CHANNEL_SAVED, NULL);
+}
+
+static int open_resources(InitContext *c, const Spec *s) {
+        if (c->options->console_socket) {
+                c->console_fd = terminal_connect(c->options->console_socket);
+                if (c->console_fd < 0)
+                        return c->console_fd;
+        }
+        return mounts_open_sources(s, c->state->bundle, (int **) &c->source_fds);
+}
+
+static int create_in(const CreateOptions *o, Spec *spec, State *st, const char *text, size_t size, Undo *u) {
+        _cleanup_seccomp_ SeccompFilter filter = {};
+        _cleanup_close_ int listen_fd = -EBADF, cgroup_fd = -EBADF;
+        InitContext c = { .options = o, .spec = spec, .state = st, .filter = &filter, .rootfs = st->rootfs,
+                          .listen_fd = -EBADF, .console_fd = o->console_fd };
+        int r;
+
+        r = state_save(st);
+        if (r < 0)
+                return r;
+        r = write_file_at(st->dir_fd, "config.json", text, size, 0600, 0);
+        if (r < 0)
+                return fail_errno(r, "store config.json");
+        r = seccomp_prepare(o->root, st->dir_fd, spec->seccomp, &filter);
+        if (r < 0)
+                return r;
+        r = cgroup_find_mount(&c.cgroup_mount);
+        if (r < 0)
+                return r;
+        c.cgroup_fd = cgroup_fd = setup_cgroup(spec, st, u);
+        if (cgroup_fd < 0)
+                return cgroup_fd;
+        c.listen_fd = listen_fd = listen_for_start(st);
+        if (listen_fd < 0)
+                return listen_fd;
+        r = open_resources(&c, spec);
+        if (r < 0)
+                return r;
+        return run_child(&c, st, u);
+}
+
+/**
+ * container_create - bring a container up to where only its program is missing.
+ * @ret: its state, locked; release with state_done(). The first process is a child of the caller.
+ *
+ * Return: 0, or -errno with a message and nothing left behind.
+ */
+int container_create(const CreateOptions *o, State *ret) {
+        Undo u = { .root = o->root, .id = o->id, .pidfd = -EBADF };
+        _cleanup_free_ char *text = NULL;
+        _cleanup_state_ State st = STATE_INIT;
+        _cleanup_spec_ Spec spec = {};
+        size_t size;
+        int r;
+
+        r = bundle_load(o->bundle, &spec, &text, &size);
+        if (r < 0)
+                return r;
+        r = check_spec(&spec, o);
+        if (r < 0)
+                return r;
+        r = state_make(o->root, o->id, &st);
+        if (r < 0)
+                return r;
+        u.state = true;
+        r = fill_state(&spec, o, &st);
+        if (r >= 0)
+                r = create_in(o, &spec, &st, text, size, &u);
+        if (r < 0) {
+                undo_run(&u);
+                return r;
+        }
+        (void) safe_close(u.pidfd);
+        *ret = st;
+        st = STATE_INIT;
+        return 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static char message[1024];
+
+static int store(int error, bool with_errno, const char *fmt, va_list ap) {
+        int positive = error < 0 ? -error : error, n;
+
+        n = vsnprintf(message, sizeof(message), fmt, ap);
+        if (with_errno && n >= 0 && (size_t) n < sizeof(message))
+                (void) snprintf(message + n, sizeof(message) - (size_t) n, ": %s", strerror(positive));
+        return positive > 0 ? -positive : -EINVAL;
+}
+
+/** fail_errno - remember @fmt followed by the text of @error. Return: -|@error|. */
+int fail_errno(int error, const char *fmt, ...) {
+        va_list ap;
+        int r;
+
+        va_start(ap, fmt);
+        r = store(error, true, fmt, ap);
+        va_end(ap);
+        return r;
+}
+
+/** fail_text - remember @fmt as it is, for causes that errno does not name. Return: -|@error|. */
+int fail_text(int error, const char *fmt, ...) {
+        va_list ap;
+        int r;
+
+        va_start(ap, fmt);
+        r = store(error, false, fmt, ap);
+        va_end(ap);
+        return r;
+}
+
+/** fail_message - what the last fail_ call remembered, "" if none. */
+const char *fail_message(void) {
+        return message;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A further process in a running container. Its namespaces are entered through a pidfd of init, verified by its start
+ * time, so that a reused pid can never be joined. The child is born in init's own cgroup and, for the pid namespace, by
+ * a parent that has joined it; everything else it joins itself, in one call, which also puts it into init's root.
+ */
+#include "exec.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "../basic/fd.h"
+#include "../basic/str.h"
+#include "cgroup.h"
+#include "channel.h"
+#include "container.h"
+#include "error.h"
+#include "exec-process.h"
+#include "home-env.h"
+#include "kernel-call.h"
+#include "namespaces.h"
+#include "oom-score.h"
+#include "process.h"
+#include "seccomp-cache.h"
+#include "state.h"
+#include "terminal.h"
+
+typedef struct ExecContext {
+        const ExecOptions *options;
+        SpecProcess *process;
+        const SeccompFilter *filter;
+        int pidfd, channel_fd, console_fd;
+        uint64_t join; /* CLONE_NEW... for the child's setns */
+        bool user_ns;
+} ExecContext;
+
+/* Return: 1 when @pid is in another namespace of @kind than we are, 0 when in the same, -errno. */
+static int differs(pid_t pid, NamespaceKind kind) {
+        char theirs[64], ours[64];
+        struct stat a, b;
+
+        (void) snprintf(theirs, sizeof(theirs), "/proc/%d/ns/%s", (int) pid, namespace_file(kind));
+        (void) snprintf(ours, sizeof(ours), "/proc/self/ns/%s", namespace_file(kind));
+        if (stat(theirs, &a) < 0 || stat(ours, &b) < 0)
+                return errno == ENOENT ? 0 : negative_errno();
+        return a.st_ino != b.st_ino || a.st_dev != b.st_dev;
+}
+
+static int find_namespaces(const State *s, ExecContext *c, bool *ret_pid_ns) {
+        *ret_pid_ns = false;
+        for (NamespaceKind k = 0; k < _NS_MAX; k++) {
+                int r = differs(s->pid, k);
+
+                if (r < 0)
+                        return fail_errno(r, "namespaces of container \"%s\"", s->id);
+                if (r == 0)
+                        continue;
+                if (k == NS_PID)
+                        *ret_pid_ns = true;
+                else
+                        c->join |= namespace_flag(k);
+                c->user_ns = c->user_ns || k == NS_USER;
+        }
+        return 0;
+}
+
+static int child_run(ExecContext *c) {
+        _cleanup_close_ int master = -EBADF, peer = -EBADF, root = -EBADF;
+        _cleanup_free_ char *path = NULL;
+        SpecProcess *p = c->process;
+        int r;
+
+        if (c->join != 0 && setns(c->pidfd, (int) c->join) < 0)
+                return fail_errno(errno, "join the container's namespaces");
+        if (c->user_ns && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
+                return fail_errno(errno, "become root of the user namespace");
+        if (setsid() < 0)
+                return fail_errno(errno, "setsid");
+        if (p->terminal) {
+                root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+                r = root < 0 ? fail_errno(errno, "open /") : terminal_open(root, p, &master, &peer);
+                if (r < 0 || (r = terminal_send(c->console_fd, master)) < 0 ||
+                    (r = terminal_attach(peer, p->uid)) < 0)
+                        return r;
+        }
+        if ((r = oom_score_apply(p)) < 0 || (r = process_prepare(p)) < 0 || (r = home_env_add(p)) < 0 ||
+            (r = process_resolve(p, &path)) < 0 || (r = process_become(p, c->filter)) < 0)
+                return r;
+        return process_exec(p, path, c->options->preserve_fds);
+}
+
+static _Noreturn void child_main(ExecContext *c) {
+        int r = child_run(c);
+
+        (void) channel_send(c->channel_fd, CHANNEL_ERROR, isempty(fail_message()) ? strerror(-r) : fail_message());
+        _exit(255);
+}
+
+static int open_cgroup(const ExecOptions *o, const State *s) {
+        _cleanup_free_ char *path = NULL, *sub = NULL;
+        int r;
+
+        /* Where init is now, not where it was put: systemd as payload moves itself. */
+        r = cgroup_of_pid(s->pid, &path);
+        if (r < 0)
+                return r;
+        if (!o->cgroup)
+                return cgroup_open(path);
+        if (startswith(o->cgroup, "/") || strstr(o->cgroup, ".."))
+                return fail_text(EINVAL, "--cgroup \"%s\" is not below the container's cgroup", o->cgroup);
+        sub = str_concat(s->cgroup, "/", o->cgroup);
+        return sub ? cgroup_open(sub) : -ENOMEM;
+}
+
+static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret) {
+        struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
+        _cleanup_close_ int cgroup = open_cgroup(c->options, s);
+        pid_t pid;
+
+        if (cgroup < 0)
+                return cgroup;
+        if (pid_ns && setns(c->pidfd, CLONE_NEWPID) < 0)
+                return fail_errno(errno, "join the container's pid namespace");
+        args.cgroup = (uint64_t) cgroup;
+        pid = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+        if (pid < 0 && errno == EBUSY) {
+                /* init's cgroup has become an inner one; the container's own may still take processes. */
+                _cleanup_close_ int own = cgroup_open(s->cgroup);
+
+                args.cgroup = (uint64_t) own;
+                pid = own < 0 ? -1 : (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+        }
+        if (pid < 0)
+                return fail_errno(errno, "new process in container \"%s\"", s->id);
+        if (pid == 0)
+                child_main(c);
+        *ret = pid;
+        return 0;
+}
+
+static int await_exec(const ExecOptions *o, int channel, pid_t pid) {
+        char text[CHANNEL_TEXT_MAX] = "";
+        int r;
+
+        /* The end of the channel says that the program runs. */
+        r = channel_receive(channel, text);
+        if (r == CHANNEL_EOF)
+                r = o->pid_file ? write_pid_file(o->pid_file, pid) : 0;
+        else
+                r = fail_text(ECHILD, "%s", text);
+        if (r < 0) {
+                (void) kill(pid, SIGKILL);
+                while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                        ;
+        }
+        return r;
+}
+
+static int check_running(const State *s, const ExecOptions *o) {
+        ContainerStatus status = state_status(s);
+
+        if (status == STATUS_PAUSED && !o->ignore_paused)
+                return fail_text(EBUSY, "cannot exec in a paused container (use --ignore-paused to override)");
+        if (status == STATUS_STOPPED || status == STATUS_CREATING)
+                return fail_text(ESRCH, "cannot exec in a container that is not running: \"%s\" is %s", s->id,
+                                 status_to_string(status));
+        return 0;
+}
+
+/**
+ * container_exec - run a process in a container.
+ * @ret_pid: a child of the caller that runs its program already.
+ *
+ * Return: 0, or -errno with a message.
+ */
+int container_exec(const ExecOptions *o, pid_t *ret_pid) {
+        _cleanup_exec_process_ ExecProcess process = {};
+        _cleanup_seccomp_ SeccompFilter filter = {};
+        _cleanup_state_ State s = STATE_INIT;
+        _cleanup_close_ int pidfd = -EBADF, channel = -EBADF;
+        ExecContext c = { .options = o, .process = &process.process, .filter = &filter, .console_fd = o->console_fd };
+        int ends[2], r;
+        bool pid_ns;
+
+        if ((r = state_load(o->root, o->id, false, &s)) < 0 || (r = check_running(&s, o)) < 0 ||
+            (r = exec_process_load(o, &s, &process)) < 0 || (r = seccomp_load_saved(s.dir_fd, &filter)) < 0)
+                return r;
+        process.process.no_new_privs = process.process.no_new_privs || (s.no_new_privs && !o->process_file);
+        if (process.process.terminal && !o->console_socket && o->console_fd < 0)
+                return fail_text(EINVAL, "process.terminal: needs --console-socket");
+        c.pidfd = pidfd = state_pidfd(&s);
+        if (pidfd < 0)
+                return fail_errno(pidfd, "container \"%s\"", o->id);
+        if (o->console_socket && process.process.terminal) {
+                c.console_fd = terminal_connect(o->console_socket);
+                if (c.console_fd < 0)
+                        return c.console_fd;
+        }
+        if ((r = find_namespaces(&s, &c, &pid_ns)) < 0 || (r = channel_pair(ends)) < 0)
+                return r;
+        channel = ends[0];
+        c.channel_fd = ends[1];
+        r = spawn(&c, &s, pid_ns, ret_pid);
+        (void) close(ends[1]);
+        return r < 0 ? r : await_exec(o, channel, *ret_pid);
+}

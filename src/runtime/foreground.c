@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* `run` and `exec` without --detach: stay, pass signals and terminal bytes on, and end as the payload ends. */
+#include "foreground.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "../basic/fd.h"
+#include "error.h"
+
+typedef struct Relay {
+        pid_t pid;
+        int master, signals;
+        bool input_open, exited, restore;
+        int status;
+        struct termios saved;
+} Relay;
+
+static void passed_signals(sigset_t *ret) {
+        (void) sigfillset(ret);
+        /* What says that we ourselves are broken, and what cannot be caught, is not the payload's. */
+        static const int own[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGTTIN, SIGTTOU };
+
+        for (size_t i = 0; i < ELEMENTSOF(own); i++)
+                (void) sigdelset(ret, own[i]);
+}
+
+/** foreground_block_signals - from now on signals wait for foreground_wait(). The payload's mask is reset before it runs. */
+int foreground_block_signals(void) {
+        sigset_t set;
+
+        passed_signals(&set);
+        return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? fail_errno(errno, "sigprocmask") : 0;
+}
+
+/** foreground_receive_master - take the terminal master that the payload's set-up sent. Return: it, or -errno. */
+int foreground_receive_master(int socket_fd) {
+        char name[64];
+        size_t n = 1;
+        ssize_t got;
+        int fd;
+
+        got = recv_with_fds(socket_fd, name, sizeof(name), &fd, &n, 0);
+        if (got < 0)
+                return fail_errno((int) got, "receive the terminal");
+        return n == 1 ? fd : fail_text(EPROTO, "receive the terminal: nothing came");
+}
+
+static void copy_size(const Relay *l) {
+        struct winsize ws;
+
+        if (l->master >= 0 && ioctl(STDIN_FILENO, TIOCGWINSZ, &ws) >= 0)
+                (void) ioctl(l->master, TIOCSWINSZ, &ws);
+}
+
+static void make_raw(Relay *l) {
+        struct termios raw;
+
+        if (l->master < 0 || tcgetattr(STDIN_FILENO, &l->saved) < 0)
+                return;
+        raw = l->saved;
+        cfmakeraw(&raw);
+        l->restore = tcsetattr(STDIN_FILENO, TCSANOW, &raw) >= 0;
+}
+
+static void reap(Relay *l) {
+        for (;;) {
+                int status;
+                pid_t pid = waitpid(-1, &status, WNOHANG);
+
+                if (pid < 0 && errno == EINTR)
+                        continue;
+                if (pid <= 0)
+                        return;
+                if (pid == l->pid) {
+                        l->exited = true;
+                        l->status = status;
+                }
+        }
+}
+
+static void handle_signals(Relay *l) {
+        struct signalfd_siginfo si;
+
+        while (read(l->signals, &si, sizeof(si)) == (ssize_t) sizeof(si)) {
+                if (si.ssi_signo == SIGCHLD)
+                        reap(l);
+                else if (si.ssi_signo == SIGWINCH && l->master >= 0)
+                        copy_size(l);
+                else
+                        (void) kill(l->pid, (int) si.ssi_signo);
+        }
+}
+
+/* Return: false when the source is at its end. */
+static bool copy_bytes(int from, int to) {
+        char buf[16 * 1024];
+        ssize_t n = read(from, buf, sizeof(buf));
+
+        if (n < 0)
+                return errno == EINTR || errno == EAGAIN;
+        return n > 0 && write_all(to, buf, (size_t) n) >= 0;
+}
+
+static int relay_loop(Relay *l) {
+        reap(l);
+        while (!l->exited || l->master >= 0) {
+                struct pollfd p[3] = {
+                        { .fd = l->signals, .events = POLLIN },
+                        { .fd = l->master, .events = POLLIN },
+                        { .fd = l->master >= 0 && l->input_open ? STDIN_FILENO : -1, .events = POLLIN },
+                };
+                int n = poll(p, ELEMENTSOF(p), l->exited ? 0 : -1);
+
+                if (n < 0 && errno != EINTR)
+                        return fail_errno(errno, "poll");
+                /* Other processes may hold the terminal open for ever: what is buffered at the end is enough. */
+                if (n == 0 && l->exited)
+                        return 0;
+                if (p[0].revents)
+                        handle_signals(l);
+                if (p[1].revents && !copy_bytes(l->master, STDOUT_FILENO))
+                        l->master = safe_close(l->master);
+                if (p[2].revents)
+                        l->input_open = copy_bytes(STDIN_FILENO, l->master);
+        }
+        return 0;
+}
+
+/**
+ * foreground_wait - serve the payload until it ends.
+ * @master_fd: its terminal, consumed; or -EBADF.
+ *
+ * Return: the exit status as a shell would give it (128 + signal), or -errno.
+ */
+int foreground_wait(pid_t pid, int master_fd) {
+        Relay l = { .pid = pid, .master = master_fd, .input_open = true };
+        sigset_t set;
+        int r;
+
+        passed_signals(&set);
+        l.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (l.signals < 0)
+                return fail_errno(errno, "signalfd");
+        copy_size(&l);
+        make_raw(&l);
+        r = relay_loop(&l);
+        if (l.restore)
+                (void) tcsetattr(STDIN_FILENO, TCSANOW, &l.saved);
+        (void) safe_close(l.signals);
+        (void) safe_close(l.master);
+        if (r < 0)
+                return r;
+        return WIFSIGNALED(l.status) ? 128 + WTERMSIG(l.status) : WEXITSTATUS(l.status);
+}

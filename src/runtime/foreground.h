@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <sys/types.h>
+
+int foreground_block_signals(void);
+int foreground_receive_master(int socket_fd);
+int foreground_wait(pid_t pid, int master_fd);

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "spec.h"
+
+int idmap_write(pid_t pid, const SpecIdMap *uids, size_t n_uids, const SpecIdMap *gids, size_t n_gids);
+int idmap_apply(const Spec *s, const SpecMount *m, int mount_fd);

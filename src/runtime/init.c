@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The first process of a container, from clone3() to execve(). It is already in its namespaces (but the cgroup one)
+ * and in its cgroup. It talks to `create` over channel_fd and, once `create` has stored the state and is gone, to
+ * `start` over the listening socket: when this process dies the socket dies with it, so nobody can hang on it.
+ */
+#include <linux/keyctl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "../basic/fd.h"
+#include "../basic/str.h"
+#include "channel.h"
+#include "container.h"
+#include "devices.h"
+#include "error.h"
+#include "home-env.h"
+#include "hooks.h"
+#include "kernel-call.h"
+#include "mounts.h"
+#include "namespaces.h"
+#include "oom-score.h"
+#include "process.h"
+#include "rootfs.h"
+#include "sysctl.h"
+#include "terminal.h"
+
+static int bring_up_loopback(void) {
+        struct ifreq ifr = { .ifr_name = "lo" };
+        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0)
+                return fail_errno(errno, "bring up lo");
+        ifr.ifr_flags = IFF_UP | IFF_RUNNING;
+        return ioctl(fd, SIOCSIFFLAGS, &ifr) < 0 ? fail_errno(errno, "bring up lo") : 0;
+}
+
+static int enter_user_namespace(const InitContext *c) {
+        int r;
+
+        if (!spec_has_new(c->spec, NS_USER))
+                return 0;
+        r = channel_expect(c->channel_fd, CHANNEL_MAPPED);
+        if (r < 0)
+                return r;
+        if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+                return fail_errno(errno, "become root of the user namespace");
+        return 0;
+}
+
+/* clone3() would root a cgroup namespace at the parent's cgroup, so it is made from inside. */
+static int setup_identity(const InitContext *c) {
+        const Spec *s = c->spec;
+        int r;
+
+        r = enter_user_namespace(c);
+        if (r < 0)
+                return r;
+        if (setsid() < 0)
+                return fail_errno(errno, "setsid");
+        if (spec_has_new(s, NS_CGROUP) && unshare(CLONE_NEWCGROUP) < 0)
+                return fail_errno(errno, "new cgroup namespace");
+        if (s->hostname && sethostname(s->hostname, strlen(s->hostname)) < 0)
+                return fail_errno(errno, "sethostname");
+        if (s->domainname && setdomainname(s->domainname, strlen(s->domainname)) < 0)
+                return fail_errno(errno, "setdomainname");
+        return spec_has_new(s, NS_NET) ? bring_up_loopback() : 0;
+}
+
+static int new_keyring(const InitContext *c) {
+        _cleanup_free_ char *name = NULL;
+
+        if (c->options->no_new_keyring)
+                return 0;
+        name = str_concat("_ses.", c->options->id);
+        if (!name)
+                return -ENOMEM;
+        if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name, 0, 0, 0) < 0 && errno != ENOSYS &&
+            errno != EPERM && errno != EDQUOT)
+                return fail_errno(errno, "new session keyring");
+        return 0;
+}
+
+static int setup_terminal(const InitContext *c, int root_fd, int *ret_peer) {
+        _cleanup_close_ int master = -EBADF, peer = -EBADF;
+        int r;
+
+        if (!c->spec->process.terminal)
+                return 0;
+        r = terminal_open(root_fd, &c->spec->process, &master, &peer);
+        if (r < 0)
+                return r;
+        r = terminal_bind_console(root_fd, peer);
+        if (r < 0)
+                return r;
+        r = terminal_send(c->console_fd, master);
+        if (r < 0)
+                return r;
+        *ret_peer = TAKE_FD(peer);
+        return 0;
+}
+
+static int run_host_hooks(const InitContext *c) {
+        int r;
+
+        if (c->spec->hooks[HOOK_PRESTART].n > 0 || c->spec->hooks[HOOK_CREATE_RUNTIME].n > 0) {
+                r = channel_send(c->channel_fd, CHANNEL_HOOKS, NULL);
+                if (r < 0)
+                        return r;
+                r = channel_expect(c->channel_fd, CHANNEL_GO);
+                if (r < 0)
+                        return r;
+        }
+        return hooks_run(c->spec, HOOK_CREATE_CONTAINER, c->state, STATUS_CREATING);
+}
+
+static int setup_root(const InitContext *c, int *ret_peer) {
+        _cleanup_close_ int root_fd = -EBADF, null_fd = -EBADF;
+        MountContext mounts = { .spec = c->spec, .bundle = c->state->bundle, .source_fds = c->source_fds,
+                                .cgroup_mount = c->cgroup_mount };
+        int r;
+
+        mounts.root_fd = root_fd = rootfs_prepare(c->spec, c->rootfs);
+        if (root_fd < 0)
+                return root_fd;
+        /* Of this mount namespace, or it could not be bound. */
+        null_fd = null_device_open();
+        if (null_fd < 0)
+                return null_fd;
+        r = mounts_setup(&mounts);
+        if (r < 0)
+                return r;
+        r = devices_setup(c->spec, root_fd);
+        if (r < 0)
+                return r;
+        r = setup_terminal(c, root_fd, ret_peer);
+        if (r < 0)
+                return r;
+        r = run_host_hooks(c);
+        if (r < 0)
+                return r;
+        r = rootfs_protect(c->spec, root_fd, null_fd);
+        if (r < 0)
+                return r;
+        return rootfs_enter(c->spec, root_fd, !c->options->no_pivot);
+}
+
+static int set_personality(const Spec *s) {
+        const char *domain = s->personality ? json_string_or(s->personality, "domain", "") : NULL;
+        json_object *flags;
+        size_t n;
+        int r;
+
+        if (!domain)
+                return 0;
+        r = spec_array(s->personality, "linux.personality", "flags", &flags, &n);
+        if (r < 0)
+                return r;
+        if (n > 0)
+                return fail_text(EOPNOTSUPP, "config.json: linux.personality.flags: not supported");
+        if (streq(domain, "LINUX"))
+                r = personality(PER_LINUX);
+        else if (streq(domain, "LINUX32"))
+                r = personality(PER_LINUX32);
+        else
+                return fail_text(EINVAL, "config.json: linux.personality.domain: unknown \"%s\"", domain);
+        return r < 0 ? fail_errno(errno, "set linux.personality") : 0;
+}
+
+/* Return: the connection of `start`, which is told that we took over, or -errno. */
+static int wait_for_start(const InitContext *c) {
+        _cleanup_close_ int fd = -EBADF;
+        char text[CHANNEL_TEXT_MAX];
+
+        for (;;) {
+                fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+                if (fd < 0) {
+                        if (errno == EINTR || errno == ECONNABORTED)
+                                continue;
+                        return fail_errno(errno, "wait for start");
+                }
+                /* A `start` that was killed before it said anything does not count. */
+                if (channel_receive(fd, text) == CHANNEL_GO && channel_send(fd, CHANNEL_SAVED, NULL) >= 0)
+                        return TAKE_FD(fd);
+                fd = safe_close(fd);
+        }
+}
+
+static int start_payload(InitContext *c, const char *path, int peer_fd) {
+        SpecProcess *p = &c->spec->process;
+        int start_fd, r;
+
+        start_fd = wait_for_start(c);
+        if (start_fd < 0)
+                return start_fd;
+        /* From here on `start` is who hears of errors. */
+        c->channel_fd = start_fd;
+        (void) close(c->listen_fd);
+        r = hooks_run(c->spec, HOOK_START_CONTAINER, c->state, STATUS_CREATED);
+        if (r < 0)
+                return r;
+        if (peer_fd >= 0)
+                (void) close(peer_fd);
+        r = process_become(p, c->filter);
+        return r < 0 ? r : process_exec(p, path, c->options->preserve_fds);
+}
+
+/**
+ * init_run - set the container up around the calling process and become its payload.
+ *
+ * Return: only on failure, -errno with a message for whoever c->channel_fd leads to then.
+ */
+int init_run(InitContext *c) {
+        SpecProcess *p = &c->spec->process;
+        _cleanup_free_ char *path = NULL;
+        int peer_fd = -EBADF, r;
+
+        if ((r = setup_identity(c)) < 0 || (r = new_keyring(c)) < 0 || (r = setup_root(c, &peer_fd)) < 0)
+                return r;
+        if (peer_fd >= 0) {
+                r = terminal_attach(peer_fd, p->uid);
+                if (r < 0)
+                        return r;
+        }
+        if ((r = sysctl_apply(c->spec)) < 0 || (r = oom_score_apply(p)) < 0 || (r = set_personality(c->spec)) < 0 ||
+            (r = process_prepare(p)) < 0 || (r = home_env_add(p)) < 0)
+                return r;
+        r = process_resolve(p, &path);
+        if (r < 0)
+                return r;
+        r = channel_send(c->channel_fd, CHANNEL_READY, NULL);
+        if (r < 0)
+                return r;
+        r = channel_expect(c->channel_fd, CHANNEL_SAVED);
+        if (r < 0)
+                return r;
+        (void) close(c->channel_fd);
+        c->channel_fd = -EBADF;
+        return start_payload(c, path, peer_fd);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The mounts of config.json, by descriptors: each is made detached, gets its flags while nobody can see it, and is
+ * then moved onto an O_PATH descriptor that was looked up inside the root. No path is used twice.
+ */
+#include "mounts.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "../basic/fd.h"
+#include "../basic/str.h"
+#include "copy-up.h"
+#include "error.h"
+#include "idmap.h"
+#include "kernel-call.h"
+#include "mounts-legacy.h"
+#include "root-path.h"
+
+/* fsconfig() takes at most 255 bytes of a value. */
+#define FSCONFIG_VALUE_MAX 255
+
+static int fs_option(int fs_fd, const char *option) {
+        const char *eq = strchr(option, '=');
+        _cleanup_free_ char *key = NULL;
+
+        if (!eq)
+                return sys_fsconfig(fs_fd, FSCONFIG_SET_FLAG, option, NULL, 0) < 0 ? negative_errno() : 0;
+        if (strlen(eq + 1) > FSCONFIG_VALUE_MAX)
+                return -E2BIG;
+        key = strndup(option, (size_t) (eq - option));
+        if (!key)
+                return -ENOMEM;
+        return sys_fsconfig(fs_fd, FSCONFIG_SET_STRING, key, eq + 1, 0) < 0 ? negative_errno() : 0;
+}
+
+/* The kernel explains itself in the log of the context: "e tmpfs: Bad value for 'size'". */
+static int fs_failure(int fs_fd, int error, const char *type, const char *what) {
+        char text[256];
+        ssize_t n;
+
+        n = read(fs_fd, text, sizeof(text) - 1);
+        if (n <= 2)
+                return fail_errno(error, "mount of type %s: %s", type, what);
+        text[n] = 0;
+        text[strcspn(text, "\n")] = 0;
+        return fail_errno(error, "mount of type %s: %s", type, text + 2);
+}
+
+/**
+ * mount_new_fs - a new instance of file system @type, detached.
+ * @source, @data: may be NULL; @data is a comma separated list.
+ *
+ * Return: a mount descriptor, -E2BIG for a value the new interface does not take, or -errno with a message.
+ */
+int mount_new_fs(const char *type, const char *source, const char *data, unsigned attr) {
+        _cleanup_close_ int fs_fd = -EBADF;
+        _cleanup_strv_ char **options = NULL;
+        int fd, r;
+
+        fs_fd = sys_fsopen(type, FSOPEN_CLOEXEC);
+        if (fs_fd < 0)
+                return fail_errno(errno, "mount of type %s", type);
+        if (!isempty(source) && sys_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source, 0) < 0)
+                return fs_failure(fs_fd, errno, type, "source");
+        if (data) {
+                r = strv_split(data, ',', &options);
+                if (r < 0)
+                        return r;
+        }
+        for (char **o = options; o && *o; o++) {
+                r = fs_option(fs_fd, *o);
+                if (r < 0)
+                        return r == -E2BIG ? r : fs_failure(fs_fd, r, type, *o);
+        }
+        if (sys_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                return fs_failure(fs_fd, errno, type, "create");
+        fd = sys_fsmount(fs_fd, FSMOUNT_CLOEXEC, attr);
+        return fd < 0 ? fs_failure(fs_fd, errno, type, "fsmount") : fd;
+}
+
+/** mount_clone - a detached bind mount of @path; @flags: AT_RECURSIVE, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. Return: fd or -errno. */
+int mount_clone(int dir_fd, const char *path, unsigned flags) {
+        int fd = sys_open_tree(dir_fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+
+        return fd < 0 ? negative_errno() : fd;
+}
+
+/** mount_attach - put a detached mount on what @target_fd (O_PATH) names. Return: 0 or -errno. */
+int mount_attach(int mount_fd, int target_fd) {
+        if (sys_move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+                return negative_errno();
+        return 0;
+}
+
+/** mount_set_attr - change MOUNT_ATTR_ flags of the mount that @fd names. Return: 0 or -errno. */
+int mount_set_attr(int fd, uint64_t set, uint64_t clear, bool recursive) {
+        struct mount_attr attr = { .attr_set = set, .attr_clr = clear };
+
+        if (set == 0 && clear == 0)
+                return 0;
+        if (sys_mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr) < 0)
+                return negative_errno();
+        return 0;
+}
+
+static int open_source(const SpecMount *m, const char *bundle) {
+        _cleanup_free_ char *joined = NULL;
+        const char *source = m->source;
+        int fd;
+
+        if (source[0] != '/') {
+                joined = str_concat(bundle, "/", source);
+                if (!joined)
+                        return -ENOMEM;
+                source = joined;
+        }
+        fd = mount_clone(AT_FDCWD, source,
+                         (m->recursive ? AT_RECURSIVE : 0) | (m->source_nofollow ? AT_SYMLINK_NOFOLLOW : 0));
+        if (fd == -ENOSYS)
+                return fd;
+        return fd < 0 ? fail_errno(fd, "mount %s on %s", source, m->destination) : fd;
+}
+
+/**
+ * mounts_open_sources - open the sources that only the parent can: for a user namespace (the mapped root may not
+ * reach them), and id-mapped ones.
+ * @ret: array of spec->n_mounts descriptors, -EBADF where the child is to open it; owned by the caller; NULL if none.
+ */
+int mounts_open_sources(const Spec *s, const char *bundle, int **ret) {
+        _cleanup_free_ int *fds = NULL;
+        bool any = false;
+        int r;
+
+        for (size_t i = 0; i < s->n_mounts; i++)
+                any = any || (s->mounts[i].bind && (s->ns[NS_USER].present || s->mounts[i].idmap));
+        *ret = NULL;
+        if (!any)
+                return 0;
+        fds = new(int, s->n_mounts);
+        if (!fds)
+                return -ENOMEM;
+        for (size_t i = 0; i < s->n_mounts; i++) {
+                const SpecMount *m = &s->mounts[i];
+
+                fds[i] = -EBADF;
+                if (!m->bind || !(s->ns[NS_USER].present || m->idmap))
+                        continue;
+                fds[i] = open_source(m, bundle);
+                if (fds[i] < 0)
+                        return fds[i];
+                if (m->idmap) {
+                        r = idmap_apply(s, m, fds[i]);
+                        if (r < 0)
+                                return r;
+                }
+        }
+        *ret = TAKE_PTR(fds);
+        return 0;
+}
+
+static bool is_cgroup(const SpecMount *m) {
+        return !m->bind && (streq(m->type, "cgroup") || streq(m->type, "cgroup2"));
+}
+
+/*
+ * Mounting cgroup2 anew from the host's cgroup namespace would reset the flags of the host's own mount
+ * (nsdelegate, ...), so there, and where a user namespace may not mount it, the host's mount is bound.
+ */
+static int make_cgroup(const MountContext *c, const SpecMount *m) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (c->spec->ns[NS_CGROUP].present) {
+                fd = mount_new_fs("cgroup2", "cgroup", NULL, (unsigned) m->attr_set);
+                if (fd >= 0 || !c->spec->ns[NS_USER].present)
+                        return TAKE_FD(fd);
+        }
+        fd = mount_clone(AT_FDCWD, c->cgroup_mount, AT_RECURSIVE);
+        if (fd < 0)
+                return fail_errno(fd, "mount %s on %s", c->cgroup_mount, m->destination);
+        r = mount_set_attr(fd, m->attr_set, 0, true);
+        return r < 0 ? fail_errno(r, "mount flags of %s", m->destination) : TAKE_FD(fd);
+}
+
+/* A user namespace that does not own the network or pid namespace may not mount these, but may see the host's. */
+static int make_kernel_fs(const MountContext *c, const SpecMount *m) {
+        int fd, r;
+
+        fd = mount_new_fs(m->type, m->source, m->data, (unsigned) m->attr_set);
+        if (fd != -EPERM || !c->spec->ns[NS_USER].present || !(streq(m->type, "proc") || streq(m->type, "sysfs")))
+                return fd;
+        fd = mount_clone(AT_FDCWD, streq(m->type, "proc") ? "/proc" : "/sys", AT_RECURSIVE);
+        if (fd < 0)
+                return fail_errno(fd, "mount of type %s on %s", m->type, m->destination);
+        r = mount_set_attr(fd, m->attr_set, 0, false);
+        if (r < 0) {
+                (void) safe_close(fd);
+                return fail_errno(r, "mount flags of %s", m->destination);
+        }
+        return fd;
+}
+
+static int make_mount(const MountContext *c, size_t i, bool *ret_directory) {
+        const SpecMount *m = &c->spec->mounts[i];
+        struct stat st;
+        int fd, r;
+
+        *ret_directory = true;
+        if (!m->bind)
+                return is_cgroup(m) ? make_cgroup(c, m) : make_kernel_fs(c, m);
+        fd = c->source_fds && c->source_fds[i] >= 0 ? c->source_fds[i] : open_source(m, c->bundle);
+        if (fd < 0)
+                return fd;
+        r = mount_set_attr(fd, m->attr_set, m->attr_clear, false);
+        if (r < 0) {
+                (void) safe_close(fd);
+                return fail_errno(r, "mount flags of %s", m->destination);
+        }
+        if (fstat(fd, &st) < 0) {
+                (void) safe_close(fd);
+                return fail_errno(errno, "stat %s", m->source);
+        }
+        *ret_directory = S_ISDIR(st.st_mode);
+        return fd;
+}
+
+static int finish_mount(const SpecMount *m, int fd) {
+        struct mount_attr attr = { .propagation = m->propagation };
+        int r;
+
+        r = mount_set_attr(fd, m->rec_attr_set, m->rec_attr_clear, true);
+        if (r < 0)
+                return fail_errno(r, "recursive mount flags of %s", m->destination);
+        if (m->propagation == 0)
+                return 0;
+        if (sys_mount_setattr(fd, "", AT_EMPTY_PATH | (m->propagation_recursive ? AT_RECURSIVE : 0), &attr) < 0)
+                return fail_errno(errno, "propagation of %s", m->destination);
+        return 0;
+}
+
+static int setup_one(const MountContext *c, size_t i) {
+        const SpecMount *m = &c->spec->mounts[i];
+        _cleanup_close_ int fd = -EBADF, target = -EBADF;
+        unsigned long long resolve = 0;
+        bool directory;
+        int r;
+
+        /* A link in place of /proc or /sys would let the image decide where the kernel's files appear. */
+        if (m->dest_nofollow || (!m->bind && (streq(m->type, "proc") || streq(m->type, "sysfs"))))
+                resolve = RESOLVE_NO_SYMLINKS;
+        fd = make_mount(c, i, &directory);
+        if (fd == -ENOSYS || fd == -E2BIG)
+                return mount_legacy(c, m);
+        if (fd < 0)
+                return fd;
+        target = root_path_ensure(c->root_fd, m->destination, directory, resolve);
+        if (target < 0)
+                return fail_errno(target, "mount %s: destination", m->destination);
+        if (m->copy_up) {
+                r = copy_up(target, fd, m->destination);
+                if (r < 0)
+                        return r;
+        }
+        r = mount_attach(fd, target);
+        if (r < 0)
+                return fail_errno(r, "mount on %s", m->destination);
+        return finish_mount(m, fd);
+}
+
+/** mounts_setup - make all mounts of the spec below root_fd, in their order. Return: 0, or -errno with a message. */
+int mounts_setup(const MountContext *c) {
+        for (size_t i = 0; i < c->spec->n_mounts; i++) {
+                int r = setup_one(c, i);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "spec.h"
+
+typedef struct MountContext {
+        const Spec *spec;
+        const char *bundle;
+        int root_fd;
+        const int *source_fds;    /* per mount: a detached tree opened by the parent, or -EBADF; may be NULL */
+        const char *cgroup_mount; /* where the host has cgroup2 */
+} MountContext;
+
+int mounts_open_sources(const Spec *s, const char *bundle, int **ret);
+int mounts_setup(const MountContext *c);
+
+/* Building blocks, for whoever else mounts something. */
+int mount_new_fs(const char *type, const char *source, const char *data, unsigned attr);
+int mount_clone(int dir_fd, const char *path, unsigned flags);
+int mount_attach(int mount_fd, int target_fd);
+int mount_set_attr(int fd, uint64_t set, uint64_t clear, bool recursive);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "namespaces.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+
+#include "../basic/buffer.h"
+#include "../basic/fd.h"
+#include "../basic/file.h"
+#include "error.h"
+#include "kernel-call.h"
+
+static const struct {
+        uint64_t flag;
+        const char *file, *children_file;
+} kinds[_NS_MAX] = {
+        [NS_USER] = { CLONE_NEWUSER, "user", "user" },
+        [NS_CGROUP] = { CLONE_NEWCGROUP, "cgroup", "cgroup" },
+        [NS_IPC] = { CLONE_NEWIPC, "ipc", "ipc" },
+        [NS_UTS] = { CLONE_NEWUTS, "uts", "uts" },
+        [NS_NET] = { CLONE_NEWNET, "net", "net" },
+        [NS_PID] = { CLONE_NEWPID, "pid", "pid_for_children" },
+        [NS_MOUNT] = { CLONE_NEWNS, "mnt", "mnt" },
+        [NS_TIME] = { CLONE_NEWTIME, "time", "time_for_children" },
+};
+
+/** namespace_flag - CLONE_NEW... */
+uint64_t namespace_flag(NamespaceKind kind) {
+        return kinds[kind].flag;
+}
+
+/** namespace_file - its name below /proc/PID/ns. */
+const char *namespace_file(NamespaceKind kind) {
+        return kinds[kind].file;
+}
+
+/** namespaces_clone_flags - what clone3() makes; cgroup and time namespaces are made otherwise. */
+uint64_t namespaces_clone_flags(const Spec *s) {
+        uint64_t flags = 0;
+
+        for (NamespaceKind k = 0; k < _NS_MAX; k++)
+                if (k != NS_CGROUP && k != NS_TIME && spec_has_new(s, k))
+                        flags |= kinds[k].flag;
+        return flags;
+}
+
+static int save_own(NamespaceJoin *j, NamespaceKind k) {
+        char path[64];
+
+        (void) snprintf(path, sizeof(path), "/proc/self/ns/%s", kinds[k].children_file);
+        j->own_fds[k] = open(path, O_RDONLY | O_CLOEXEC);
+        return j->own_fds[k] < 0 ? fail_errno(errno, "open %s", path) : 0;
+}
+
+static int write_time_offsets(json_object *offsets) {
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(256);
+        int r;
+
+        if (!offsets)
+                return 0;
+        json_object_object_foreach(offsets, clock, value) {
+                int64_t secs = 0, nanosecs = 0;
+
+                if (!streq(clock, "monotonic") && !streq(clock, "boottime"))
+                        return fail_text(EINVAL, "config.json: linux.timeOffsets: unknown clock \"%s\"", clock);
+                if (spec_int(value, "linux.timeOffsets", "secs", INT64_MIN, INT64_MAX, &secs) < 0 ||
+                    spec_int(value, "linux.timeOffsets", "nanosecs", 0, 999999999, &nanosecs) < 0)
+                        return -EINVAL;
+                r = buffer_appendf(&b, "%s %lld %lld\n", clock, (long long) secs, (long long) nanosecs);
+                if (r < 0)
+                        return r;
+        }
+        if (b.size == 0)
+                return 0;
+        r = write_string_at(AT_FDCWD, "/proc/self/timens_offsets", b.data);
+        return r < 0 ? fail_errno(r, "set linux.timeOffsets") : 0;
+}
+
+/**
+ * namespaces_join - enter the namespaces given by path, and the new time namespace, so that the next child is born
+ * in them. Joining happens before a new user namespace takes the right to.
+ * @ret: for namespaces_leave(), valid also on failure.
+ */
+int namespaces_join(const Spec *s, NamespaceJoin *ret) {
+        int r;
+
+        for (NamespaceKind k = 0; k < _NS_MAX; k++)
+                ret->own_fds[k] = -EBADF;
+        if (s->ns[NS_USER].path)
+                return fail_text(EOPNOTSUPP,
+                                 "config.json: linux.namespaces: joining a user namespace by path is not supported");
+        for (NamespaceKind k = 0; k < _NS_MAX; k++) {
+                _cleanup_close_ int fd = -EBADF;
+
+                if (!s->ns[k].path)
+                        continue;
+                fd = open(s->ns[k].path, O_RDONLY | O_CLOEXEC);
+                if (fd < 0)
+                        return fail_errno(errno, "open %s namespace %s", namespace_names[k], s->ns[k].path);
+                r = save_own(ret, k);
+                if (r < 0)
+                        return r;
+                if (setns(fd, (int) kinds[k].flag) < 0)
+                        return fail_errno(errno, "join %s namespace %s", namespace_names[k], s->ns[k].path);
+        }
+        if (!spec_has_new(s, NS_TIME))
+                return 0;
+        r = save_own(ret, NS_TIME);
+        if (r < 0)
+                return r;
+        if (unshare(CLONE_NEWTIME) < 0)
+                return fail_errno(errno, "new time namespace");
+        return write_time_offsets(s->time_offsets);
+}
+
+/** namespaces_leave - go back to where namespaces_join() came from. */
+int namespaces_leave(NamespaceJoin *j) {
+        int r = 0;
+
+        for (NamespaceKind k = 0; k < _NS_MAX; k++) {
+                if (j->own_fds[k] < 0)
+                        continue;
+                if (setns(j->own_fds[k], (int) kinds[k].flag) < 0 && r == 0)
+                        r = fail_errno(errno, "leave %s namespace", namespace_names[k]);
+                j->own_fds[k] = safe_close(j->own_fds[k]);
+        }
+        return r;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "rootfs.h"
+
+#include <sys/stat.h>
+
+#include "../basic/fd.h"
+#include "error.h"
+#include "kernel-call.h"
+#include "mounts.h"
+#include "root-path.h"
+
+/**
+ * rootfs_prepare - cut the new mount namespace off from the host's and make @path a mount of its own.
+ *
+ * Return: an O_PATH descriptor of the root, or -errno with a message.
+ */
+int rootfs_prepare(const Spec *s, const char *path) {
+        unsigned long propagation = s->rootfs_propagation == MS_PRIVATE ? MS_PRIVATE : MS_SLAVE;
+        _cleanup_close_ int target = -EBADF, tree = -EBADF, root = -EBADF;
+        int r;
+
+        if (sys_mount(NULL, "/", NULL, MS_REC | propagation, NULL) < 0)
+                return fail_errno(errno, "propagation of /");
+        tree = mount_clone(AT_FDCWD, path, AT_RECURSIVE);
+        if (tree == -ENOSYS) {
+                if (sys_mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0)
+                        return fail_errno(errno, "mount root file system %s", path);
+                root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                return root < 0 ? fail_errno(errno, "root file system %s", path) : TAKE_FD(root);
+        }
+        if (tree < 0)
+                return fail_errno(tree, "root file system %s", path);
+        target = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (target < 0)
+                return fail_errno(errno, "root file system %s", path);
+        r = mount_attach(tree, target);
+        return r < 0 ? fail_errno(r, "mount root file system %s", path) : TAKE_FD(tree);
+}
+
+/* Directories are covered by one empty read-only tmpfs, shared by all of them. */
+static int mask_directory(int target, int *empty_fd, const char *path) {
+        _cleanup_close_ int copy = -EBADF;
+        int fd, r;
+
+        if (*empty_fd >= 0) {
+                copy = mount_clone(*empty_fd, "", AT_EMPTY_PATH);
+                if (copy >= 0) {
+                        r = mount_attach(copy, target);
+                        return r < 0 ? fail_errno(r, "mask %s", path) : 0;
+                }
+        }
+        fd = mount_new_fs("tmpfs", "tmpfs", "size=0k,nr_inodes=2,mode=0755",
+                          MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        if (fd < 0)
+                return fd;
+        r = mount_attach(fd, target);
+        if (r < 0) {
+                (void) safe_close(fd);
+                return fail_errno(r, "mask %s", path);
+        }
+        (void) safe_close(*empty_fd);
+        *empty_fd = fd;
+        return 0;
+}
+
+static int mask_path(int root_fd, int null_fd, int *empty_fd, const char *path) {
+        _cleanup_close_ int target = -EBADF, tree = -EBADF;
+        struct stat st;
+        int r;
+
+        target = root_path_open(root_fd, path, 0);
+        if (target == -ENOENT || target == -ENOTDIR)
+                return 0;
+        if (target < 0 || fstat(target, &st) < 0)
+                return fail_errno(target < 0 ? target : errno, "mask %s", path);
+        if (S_ISDIR(st.st_mode))
+                return mask_directory(target, empty_fd, path);
+        tree = mount_clone(null_fd, "", AT_EMPTY_PATH);
+        if (tree < 0)
+                return fail_errno(tree, "mask %s", path);
+        r = mount_attach(tree, target);
+        return r < 0 ? fail_errno(r, "mask %s", path) : 0;
+}
+
+static int make_readonly(int root_fd, const char *path) {
+        _cleanup_close_ int target = -EBADF, tree = -EBADF;
+        int r;
+
+        target = root_path_open(root_fd, path, 0);
+        if (target == -ENOENT || target == -ENOTDIR)
+                return 0;
+        if (target < 0)
+                return fail_errno(target, "read-only path %s", path);
+        tree = mount_clone(target, "", AT_EMPTY_PATH | AT_RECURSIVE);
+        if (tree < 0)
+                return fail_errno(tree, "read-only path %s", path);
+        r = mount_set_attr(tree, MOUNT_ATTR_RDONLY, 0, true);
+        if (r >= 0)
+                r = mount_attach(tree, target);
+        return r < 0 ? fail_errno(r, "read-only path %s", path) : 0;
+}
+
+/**
+ * rootfs_protect - read-only paths, masked paths, read-only root; after all mounts are made.
+ * @null_fd: the verified null device.
+ */
+int rootfs_protect(const Spec *s, int root_fd, int null_fd) {
+        _cleanup_close_ int empty_fd = -EBADF;
+        int r;
+
+        for (const char **p = s->readonly_paths; p && *p; p++) {
+                r = make_readonly(root_fd, *p);
+                if (r < 0)
+                        return r;
+        }
+        for (const char **p = s->masked; p && *p; p++) {
+                r = mask_path(root_fd, null_fd, &empty_fd, *p);
+                if (r < 0)
+                        return r;
+        }
+        if (s->readonly) {
+                r = mount_set_attr(root_fd, MOUNT_ATTR_RDONLY, 0, false);
+                if (r < 0)
+                        return fail_errno(r, "read-only root file system");
+        }
+        return 0;
+}
+
+static int enter_by_pivot(int root_fd) {
+        if (fchdir(root_fd) < 0 || sys_pivot_root(".", ".") < 0)
+                return fail_errno(errno, "pivot_root");
+        /* The old root lies on top of the new one now, at ".". */
+        if (sys_umount2(".", MNT_DETACH_FLAG) < 0)
+                return fail_errno(errno, "unmount the old root");
+        return chdir("/") < 0 ? fail_errno(errno, "chdir /") : 0;
+}
+
+/* For a host whose root cannot be pivoted away (initramfs). */
+static int enter_by_move(int root_fd) {
+        if (fchdir(root_fd) < 0 || sys_mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
+                return fail_errno(errno, "move the root file system");
+        return 0;
+}
+
+/** rootfs_enter - make @root_fd the root of this mount namespace, with nothing of the host's left behind. */
+int rootfs_enter(const Spec *s, int root_fd, bool pivot) {
+        struct mount_attr attr = { .propagation = s->rootfs_propagation };
+        int r;
+
+        r = pivot ? enter_by_pivot(root_fd) : enter_by_move(root_fd);
+        if (r < 0)
+                return r;
+        if ((s->rootfs_propagation == MS_SHARED || s->rootfs_propagation == MS_UNBINDABLE) &&
+            sys_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attr) < 0)
+                return fail_errno(errno, "propagation of the root file system");
+        return 0;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* berth-runtime: an OCI runtime. See README.md. */
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "../basic/fd.h"
+#include "../basic/str.h"
+#include "../shared/paths.h"
+#include "command.h"
+#include "error.h"
+#include "kernel-call.h"
+#include "runtime-log.h"
+#include "self-protect.h"
+
+static const Command commands[] = {
+        { "create", "[OPTIONS] ID", "make a container that waits for start", cmd_create, 1 },
+        { "start", "ID", "run the program of a created container", cmd_start, 1 },
+        { "run", "[OPTIONS] ID", "create, start, wait, delete", cmd_run, 1 },
+        { "state", "ID", "print the state as JSON", cmd_state, 1 },
+        { "kill", "[--all] ID [SIGNAL]", "send a signal (default SIGTERM)", cmd_kill, 1 },
+        { "delete", "[--force] ID", "remove a stopped container", cmd_delete, 1 },
+        { "exec", "[OPTIONS] ID COMMAND...", "run a further process in a container", cmd_exec, 255 },
+        { "list", "[--format table|json] [--quiet]", "list the containers", cmd_list, 1 },
+        { "ps", "[--format table|json] ID", "list the processes of a container", cmd_ps, 1 },
+        { "pause", "ID", "freeze all processes", cmd_pause, 1 },
+        { "resume", "ID", "thaw all processes", cmd_resume, 1 },
+        { "update", "[OPTIONS] ID", "change resource limits", cmd_update, 1 },
+        { "events", "--stats ID", "print resource usage as JSON", cmd_events, 1 },
+        { "features", "", "print what this runtime supports as JSON", cmd_features, 1 },
+        { "spec", "[--bundle DIR]", "write a config.json to start from", cmd_spec, 1 },
+        { "checkpoint", "ID", "not supported", cmd_checkpoint, 1 },
+        { "restore", "ID", "not supported", cmd_checkpoint, 1 },
+};
+
+enum { OPT_ROOT = 256, OPT_LOG, OPT_LOG_FORMAT, OPT_DEBUG, OPT_SYSTEMD_CGROUP, OPT_ROOTLESS, OPT_CGROUP_MANAGER };
+
+static const struct option global_options[] = {
+        { "root", required_argument, NULL, OPT_ROOT },
+        { "log", required_argument, NULL, OPT_LOG },
+        { "log-format", required_argument, NULL, OPT_LOG_FORMAT },
+        { "debug", no_argument, NULL, OPT_DEBUG },
+        { "systemd-cgroup", no_argument, NULL, OPT_SYSTEMD_CGROUP },
+        { "cgroup-manager", required_argument, NULL, OPT_CGROUP_MANAGER },
+        { "rootless", required_argument, NULL, OPT_ROOTLESS },
+        { "version", no_argument, NULL, 'v' },
+        { "help", no_argument, NULL, 'h' },
+        {},
+};
+
+/** command_usage - the error for a wrong command line; @problem may be NULL. Return: -EINVAL. */
+int command_usage(const char *name, const char *problem) {
+        for (size_t i = 0; i < ELEMENTSOF(commands); i++)
+                if (streq(commands[i].name, name))
+                        return fail_text(EINVAL, "%s%susage: berth-runtime %s %s", strempty(problem),
+                                         problem ? "; " : "", name, commands[i].arguments);
+        return fail_text(EINVAL, "%s", problem ? problem : "wrong usage");
+}
+
+/** command_single_id - the one positional argument. Return: 0 or -EINVAL with a message. */
+int command_single_id(int argc, char **argv, int optind_value, const char **ret) {
+        if (argc - optind_value != 1)
+                return command_usage(argv[0], "expected one container id");
+        *ret = argv[optind_value];
+        return 0;
+}
+
+static int help(void) {
+        (void) printf("berth-runtime [--root DIR] [--log FILE] [--log-format text|json] [--debug] COMMAND ...\n\n"
+                      "An OCI runtime for Linux with cgroup v2.\n\nCommands:\n");
+        for (size_t i = 0; i < ELEMENTSOF(commands); i++)
+                (void) printf("  %-10s %-32s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+        (void) printf("\nOptions:\n"
+                      "  --root DIR               where state is kept (default " BERTH_RUNTIME_ROOT ")\n"
+                      "  --log FILE               append warnings and errors to FILE\n"
+                      "  --log-format text|json   how lines of the log file look (default text)\n"
+                      "  --debug                  log more\n"
+                      "  --version, --help\n");
+        return 0;
+}
+
+static int version(void) {
+        (void) puts("berth-runtime version " BERTH_VERSION "\nspec: 1.2.0");
+        return 0;
+}
+
+typedef struct Options {
+        Globals globals;
+        const char *log, *log_format;
+        bool help, version;
+} Options;
+
+static int parse_globals(int argc, char **argv, Options *o) {
+        int c;
+
+        opterr = 0;
+        while ((c = getopt_long(argc, argv, "+vh", global_options, NULL)) >= 0)
+                switch (c) {
+                case OPT_ROOT:
+                        o->globals.root = optarg;
+                        break;
+                case OPT_LOG:
+                        o->log = optarg;
+                        break;
+                case OPT_LOG_FORMAT:
+                        if (!streq(optarg, "json") && !streq(optarg, "text"))
+                                return fail_text(EINVAL, "--log-format \"%s\": expected text or json", optarg);
+                        o->log_format = optarg;
+                        break;
+                case OPT_DEBUG:
+                        o->globals.debug = true;
+                        break;
+                case OPT_SYSTEMD_CGROUP:
+                        return fail_text(EOPNOTSUPP, "--systemd-cgroup is not supported");
+                case OPT_CGROUP_MANAGER:
+                        if (!streq(optarg, "cgroupfs"))
+                                return fail_text(EOPNOTSUPP, "--cgroup-manager %s is not supported", optarg);
+                        break;
+                case OPT_ROOTLESS:
+                        if (!streq(optarg, "false") && !streq(optarg, "auto"))
+                                return fail_text(EOPNOTSUPP, "--rootless=%s is not supported", optarg);
+                        break;
+                case 'v':
+                        o->version = true;
+                        break;
+                case 'h':
+                        o->help = true;
+                        break;
+                default:
+                        return fail_text(EINVAL, "unknown option %s", argv[optind - 1]);
+                }
+        return 0;
+}
+
+/* 0, 1 and 2 must be something, or a file of ours would become the payload's stdout. */
+static int check_stdio(void) {
+        for (int fd = 0; fd < 3; fd++)
+                if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_NOCTTY) < 0)
+                        return fail_errno(errno, "open /dev/null");
+        return 0;
+}
+
+static const Command *find_command(const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(commands); i++)
+                if (streq(commands[i].name, name))
+                        return &commands[i];
+        return NULL;
+}
+
+static bool runs_payload(const Command *c) {
+        return c->run == cmd_create || c->run == cmd_run || c->run == cmd_exec;
+}
+
+static int run(const Command *c, const Options *o, int argc, char **argv, char **whole_argv) {
+        int r;
+
+        (void) umask(0022);
+        if (runs_payload(c)) {
+                r = self_protect(whole_argv);
+                if (r < 0)
+                        return r;
+        }
+        return c->run(&o->globals, argc, argv);
+}
+
+int main(int argc, char **argv) {
+        Options o = { .globals.root = BERTH_RUNTIME_ROOT, .log_format = "text" };
+        const Command *c = NULL;
+        int r;
+
+        r = check_stdio();
+        if (r >= 0)
+                r = parse_globals(argc, argv, &o);
+        if (r >= 0) {
+                int q = runtime_log_open(o.log, streq(o.log_format, "json"), o.globals.debug);
+
+                if (q < 0)
+                        r = fail_errno(q, "open log file %s", o.log);
+        }
+        if (r >= 0 && (o.help || o.version))
+                return o.help ? help() : version();
+        if (r >= 0 && optind >= argc)
+                r = fail_text(EINVAL, "no command given, try --help");
+        if (r >= 0) {
+                c = find_command(argv[optind]);
+                r = c ? 0 : fail_text(EINVAL, "unknown command \"%s\", try --help", argv[optind]);
+        }
+        if (r >= 0) {
+                int first = optind;
+
+                r = run(c, &o, argc - first, argv + first, argv);
+        }
+        if (r < 0) {
+                runtime_error("%s", isempty(fail_message()) ? strerror(-r) : fail_message());
+                return c ? c->failure : 1;
+        }
+        return r;
+}

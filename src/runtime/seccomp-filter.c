@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * linux.seccomp to BPF by libseccomp, with two things it does not do: system calls newer than anything the profile
+ * names answer ENOSYS, so that programs fall back instead of failing; and the tree of comparisons is binary.
+ */
+#include "seccomp-filter.h"
+
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../basic/fd.h"
+#include "../basic/file.h"
+#include "error.h"
+#include "runtime-log.h"
+#include "spec.h"
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
+#define X32_BIT 0x40000000U
+
+static const struct {
+        const char *name;
+        uint32_t action;
+        bool has_errno;
+} actions[] = {
+        { "SCMP_ACT_ALLOW", SCMP_ACT_ALLOW, false },
+        { "SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0), true },
+        { "SCMP_ACT_KILL", SCMP_ACT_KILL, false },
+        { "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, false },
+        { "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS, false },
+        { "SCMP_ACT_TRAP", SCMP_ACT_TRAP, false },
+        { "SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), true },
+        { "SCMP_ACT_LOG", SCMP_ACT_LOG, false },
+};
+
+static const struct {
+        const char *name;
+        uint32_t arch, audit;
+} arches[] = {
+        { "SCMP_ARCH_X86_64", SCMP_ARCH_X86_64, AUDIT_ARCH_X86_64 },
+        { "SCMP_ARCH_X86", SCMP_ARCH_X86, AUDIT_ARCH_I386 },
+        { "SCMP_ARCH_X32", SCMP_ARCH_X32, AUDIT_ARCH_X86_64 },
+        { "SCMP_ARCH_AARCH64", SCMP_ARCH_AARCH64, AUDIT_ARCH_AARCH64 },
+        { "SCMP_ARCH_ARM", SCMP_ARCH_ARM, AUDIT_ARCH_ARM },
+        { "SCMP_ARCH_PPC64LE", SCMP_ARCH_PPC64LE, AUDIT_ARCH_PPC64LE },
+        { "SCMP_ARCH_PPC64", SCMP_ARCH_PPC64, AUDIT_ARCH_PPC64 },
+        { "SCMP_ARCH_PPC", SCMP_ARCH_PPC, AUDIT_ARCH_PPC },
+        { "SCMP_ARCH_S390X", SCMP_ARCH_S390X, AUDIT_ARCH_S390X },
+        { "SCMP_ARCH_S390", SCMP_ARCH_S390, AUDIT_ARCH_S390 },
+        { "SCMP_ARCH_MIPS", SCMP_ARCH_MIPS, AUDIT_ARCH_MIPS },
+        { "SCMP_ARCH_MIPS64", SCMP_ARCH_MIPS64, AUDIT_ARCH_MIPS64 },
+        { "SCMP_ARCH_MIPS64N32", SCMP_ARCH_MIPS64N32, AUDIT_ARCH_MIPS64N32 },
+        { "SCMP_ARCH_MIPSEL", SCMP_ARCH_MIPSEL, AUDIT_ARCH_MIPSEL },
+        { "SCMP_ARCH_MIPSEL64", SCMP_ARCH_MIPSEL64, AUDIT_ARCH_MIPSEL64 },
+        { "SCMP_ARCH_MIPSEL64N32", SCMP_ARCH_MIPSEL64N32, AUDIT_ARCH_MIPSEL64N32 },
+        { "SCMP_ARCH_RISCV64", SCMP_ARCH_RISCV64, AUDIT_ARCH_RISCV64 },
+};
+
+static const struct {
+        const char *name;
+        enum scmp_compare op;
+} operators[] = {
+        { "SCMP_CMP_NE", SCMP_CMP_NE }, { "SCMP_CMP_LT", SCMP_CMP_LT }, { "SCMP_CMP_LE", SCMP_CMP_LE },
+        { "SCMP_CMP_EQ", SCMP_CMP_EQ }, { "SCMP_CMP_GE", SCMP_CMP_GE }, { "SCMP_CMP_GT", SCMP_CMP_GT },
+        { "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
+};
+
+static const struct {
+        const char *name;
+        unsigned flag;
+} flags[] = {
+        { "SECCOMP_FILTER_FLAG_TSYNC", 0 /* one thread only */ },
+        { "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
+        { "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
+        { "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV },
+};
+
+/* The highest number named per architecture; -1 when none is. */
+typedef struct Newest {
+        int highest[ELEMENTSOF(arches)];
+        bool used[ELEMENTSOF(arches)];
+} Newest;
+
+static void scmp_releasep(scmp_filter_ctx *ctx) {
+        if (*ctx)
+                seccomp_release(*ctx);
+}
+#define _cleanup_scmp_ _cleanup_(scmp_releasep)
+
+static int parse_action(json_object *o, const char *key, const char *errno_key, uint32_t *ret) {
+        const char *name = json_string_or(o, key, "");
+        int64_t value = EPERM;
+        int r;
+
+        r = spec_int(o, "linux.seccomp", errno_key, 0, 4095, &value);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ELEMENTSOF(actions); i++) {
+                if (!streq(actions[i].name, name))
+                        continue;
+                if (r > 0 && !actions[i].has_errno)
+                        return fail_text(EINVAL, "config.json: linux.seccomp: %s with %s", errno_key, name);
+                *ret = actions[i].action | (actions[i].has_errno ? (uint32_t) value & 0xffff : 0);
+                return 0;
+        }
+        if (streq(name, "SCMP_ACT_NOTIFY"))
+                return fail_text(EOPNOTSUPP, "config.json: linux.seccomp: SCMP_ACT_NOTIFY is not supported");
+        return fail_text(EINVAL, "config.json: linux.seccomp: unknown action \"%s\"", name);
+}
+
+static int parse_args(json_object *o, struct scmp_arg_cmp cmp[6], unsigned *ret_n) {
+        json_object *a;
+        size_t n;
+        int r;
+
+        r = spec_array(o, "linux.seccomp.syscalls", "args", &a, &n);
+        if (r < 0)
+                return r;
+        if (n > 6)
+                return fail_text(EINVAL, "config.json: linux.seccomp.syscalls.args: more than six");
+        for (size_t i = 0; i < n; i++) {
+                json_object *c = json_object_array_get_idx(a, i), *value = json_get(c, "value"),
+                            *two = json_get(c, "valueTwo");
+                const char *op = json_string_or(c, "op", "");
+                enum scmp_compare compare = _SCMP_CMP_MIN;
+                int64_t index = -1;
+
+                if (spec_int(c, "linux.seccomp.syscalls.args", "index", 0, 5, &index) < 0)
+                        return -EINVAL;
+                for (size_t k = 0; k < ELEMENTSOF(operators); k++)
+                        if (streq(operators[k].name, op))
+                                compare = operators[k].op;
+                if (index < 0 || compare == _SCMP_CMP_MIN || !value)
+                        return fail_text(EINVAL, "config.json: linux.seccomp.syscalls.args: index, op and value");
+                cmp[i] = (struct scmp_arg_cmp) { (unsigned) index, compare, json_object_get_uint64(value),
+                                                 two ? json_object_get_uint64(two) : 0 };
+        }
+        *ret_n = (unsigned) n;
+        return 0;
+}
+
+/* One rule for all its conditions; but conditions on the same argument are alternatives, as runc has it. */
+static int add_rule(scmp_filter_ctx ctx, uint32_t action, int nr, const struct scmp_arg_cmp *cmp, unsigned n) {
+        unsigned seen = 0;
+        bool repeated = false;
+        int r = 0;
+
+        for (unsigned i = 0; i < n; i++) {
+                repeated = repeated || (seen & (1U << cmp[i].arg));
+                seen |= 1U << cmp[i].arg;
+        }
+        if (!repeated)
+                return seccomp_rule_add_array(ctx, action, nr, n, cmp);
+        for (unsigned i = 0; i < n && r >= 0; i++)
+                r = seccomp_rule_add_array(ctx, action, nr, 1, &cmp[i]);
+        return r;
+}
+
+static void note_newest(Newest *newest, const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(arches); i++) {
+                int nr;
+
+                if (!newest->used[i])
+                        continue;
+                nr = seccomp_syscall_resolve_name_arch(arches[i].arch, name);
+                if (nr >= 0 && arches[i].arch == SCMP_ARCH_X32)
+                        nr = (int) ((unsigned) nr & ~X32_BIT);
+                newest->highest[i] = MAX(newest->highest[i], nr);
+        }
+}
+
+static int add_group(scmp_filter_ctx ctx, json_object *o, uint32_t default_action, Newest *newest) {
+        _cleanup_free_ const char **names = NULL;
+        struct scmp_arg_cmp cmp[6];
+        uint32_t action;
+        unsigned n = 0;
+        int r;
+
+        if ((r = parse_action(o, "action", "errnoRet", &action)) < 0 || (r = parse_args(o, cmp, &n)) < 0 ||
+            (r = spec_strv(o, "linux.seccomp.syscalls", "names", &names)) < 0)
+                return r;
+        for (size_t i = 0; names && names[i]; i++) {
+                int nr = seccomp_syscall_resolve_name(names[i]);
+
+                /* Names this libseccomp does not know yet are the newest of all; profiles list them for later. */
+                if (nr == __NR_SCMP_ERROR)
+                        continue;
+                note_newest(newest, names[i]);
+                if (action == default_action)
+                        continue;
+                r = add_rule(ctx, action, nr, cmp, n);
+                /* A condition on an argument that an architecture passes another way cannot be expressed there. */
+                if (r == -EEXIST || (r == -EDOM && n > 0))
+                        continue;
+                if (r < 0)
+                        return fail_errno(r, "config.json: linux.seccomp.syscalls: %s", names[i]);
+        }
+        return 0;
+}
+
+static int add_arches(scmp_filter_ctx ctx, json_object *seccomp, Newest *newest) {
+        _cleanup_free_ const char **names = NULL;
+        uint32_t native = seccomp_arch_native();
+        int r;
+
+        for (size_t k = 0; k < ELEMENTSOF(arches); k++) {
+                newest->highest[k] = -1;
+                newest->used[k] = arches[k].arch == native;
+        }
+        r = spec_strv(seccomp, "linux.seccomp", "architectures", &names);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; names && names[i]; i++) {
+                size_t k = 0;
+
+                while (k < ELEMENTSOF(arches) && !streq(arches[k].name, names[i]))
+                        k++;
+                if (k == ELEMENTSOF(arches)) {
+                        runtime_warning("linux.seccomp.architectures: \"%s\" is unknown here", names[i]);
+                        continue;
+                }
+                newest->used[k] = true;
+                r = seccomp_arch_add(ctx, arches[k].arch);
+                if (r < 0 && r != -EEXIST)
+                        return fail_errno(r, "config.json: linux.seccomp.architectures: %s", names[i]);
+        }
+        return 0;
+}
+
+static int export_code(scmp_filter_ctx ctx, struct sock_filter **ret, size_t *ret_n) {
+        _cleanup_close_ int fd = memfd_create("bpf", MFD_CLOEXEC);
+        char *code;
+        size_t size;
+        int r;
+
+        if (fd < 0)
+                return fail_errno(errno, "memfd");
+        r = seccomp_export_bpf(ctx, fd);
+        if (r < 0)
+                return fail_errno(r, "compile linux.seccomp");
+        if (lseek(fd, 0, SEEK_SET) < 0)
+                return fail_errno(errno, "memfd");
+        r = read_fd(fd, BPF_MAXINSNS * sizeof(struct sock_filter), &code, &size);
+        if (r < 0)
+                return fail_errno(r, "compile linux.seccomp");
+        *ret = (struct sock_filter *) (void *) code;
+        *ret_n = size / sizeof(struct sock_filter);
+        return 0;
+}
+
+static struct sock_filter statement(uint16_t code, uint32_t value, uint8_t if_true, uint8_t if_false) {
+        return (struct sock_filter) { code, if_true, if_false, value };
+}
+
+/*
+ * Per architecture:  if arch != A skip 4;  load nr;  if nr > highest (and, for x86-64, no x32 number) return ENOSYS;
+ * load arch.  x32 shares x86-64's arch and has numbers from 2^30 on.
+ */
+static size_t write_prologue(const Newest *newest, struct sock_filter *p) {
+        size_t n = 0;
+
+        p[n++] = statement(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
+        for (size_t i = 0; i < ELEMENTSOF(arches); i++) {
+                uint32_t highest = (uint32_t) newest->highest[i];
+
+                if (!newest->used[i] || newest->highest[i] < 0)
+                        continue;
+                p[n++] = statement(BPF_JMP | BPF_JEQ | BPF_K, arches[i].audit, 0, 5);
+                p[n++] = statement(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+                if (arches[i].arch == SCMP_ARCH_X32)
+                        p[n++] = statement(BPF_JMP | BPF_JGT | BPF_K, X32_BIT | highest, 1, 2);
+                else
+                        p[n++] = statement(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 2, 0);
+                if (arches[i].arch == SCMP_ARCH_X32)
+                        p[n++] = statement(BPF_JMP | BPF_JA, 1, 0, 0);
+                else
+                        p[n++] = statement(BPF_JMP | BPF_JGT | BPF_K, highest, 0, 1);
+                p[n++] = statement(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS, 0, 0);
+                p[n++] = statement(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
+        }
+        return n;
+}
+
+static int build(json_object *seccomp, scmp_filter_ctx ctx, uint32_t default_action, SeccompFilter *ret) {
+        _cleanup_free_ struct sock_filter *code = NULL, *whole = NULL;
+        Newest newest = {};
+        json_object *groups;
+        size_t n, n_code = 0, n_prologue = 0;
+        int r;
+
+        (void) seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
+        /* A binary tree needs libseccomp 2.5; without it the filter is only slower. */
+        (void) seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+        r = add_arches(ctx, seccomp, &newest);
+        if (r < 0)
+                return r;
+        r = spec_array(seccomp, "linux.seccomp", "syscalls", &groups, &n);
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = add_group(ctx, json_object_array_get_idx(groups, i), default_action, &newest);
+        if (r < 0)
+                return r;
+        r = export_code(ctx, &code, &n_code);
+        if (r < 0)
+                return r;
+        whole = new(struct sock_filter, n_code + 1 + 6 * ELEMENTSOF(arches));
+        if (!whole)
+                return -ENOMEM;
+        if ((default_action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO)
+                n_prologue = write_prologue(&newest, whole);
+        if (n_prologue + n_code > BPF_MAXINSNS)
+                return fail_text(E2BIG, "config.json: linux.seccomp: the filter is too long");
+        memcpy(whole + n_prologue, code, n_code * sizeof(struct sock_filter));
+        ret->code = TAKE_PTR(whole);
+        ret->n = n_prologue + n_code;
+        return 0;
+}
+
+static int parse_flags(json_object *seccomp, unsigned *ret) {
+        _cleanup_free_ const char **names = NULL;
+        int r;
+
+        r = spec_strv(seccomp, "linux.seccomp", "flags", &names);
+        for (size_t i = 0; r >= 0 && names && names[i]; i++) {
+                size_t k = 0;
+
+                while (k < ELEMENTSOF(flags) && !streq(flags[k].name, names[i]))
+                        k++;
+                if (k == ELEMENTSOF(flags))
+                        return fail_text(EINVAL, "config.json: linux.seccomp.flags: unknown \"%s\"", names[i]);
+                *ret |= flags[k].flag;
+        }
+        return r < 0 ? r : 0;
+}
+
+/**
+ * seccomp_compile - make a filter of linux.seccomp.
+ * @ret: owned by the caller, seccomp_filter_done().
+ *
+ * Return: 0, -EINVAL or -EOPNOTSUPP with the field in the message, -ENOMEM.
+ */
+int seccomp_compile(json_object *seccomp, SeccompFilter *ret) {
+        _cleanup_scmp_ scmp_filter_ctx ctx = NULL;
+        uint32_t default_action;
+        SeccompFilter f = {};
+        int r;
+
+        r = parse_action(seccomp, "defaultAction", "defaultErrnoRet", &default_action);
+        if (r < 0)
+                return r;
+        if (!isempty(json_string_or(seccomp, "listenerPath", NULL)))
+                return fail_text(EOPNOTSUPP, "config.json: linux.seccomp.listenerPath: not supported");
+        r = parse_flags(seccomp, &f.flags);
+        if (r < 0)
+                return r;
+        ctx = seccomp_init(default_action);
+        if (!ctx)
+                return fail_text(EINVAL, "config.json: linux.seccomp.defaultAction: libseccomp refuses it");
+        r = build(seccomp, ctx, default_action, &f);
+        if (r < 0)
+                return r;
+        *ret = f;
+        return 0;
+}
+
+/** seccomp_action_names - for `features`. Return: how many. */
+size_t seccomp_action_names(const char **ret, size_t max) {
+        size_t n = 0;
+
+        for (; n < ELEMENTSOF(actions) && n < max; n++)
+                ret[n] = actions[n].name;
+        return n;
+}
+
+/** seccomp_arch_names - for `features`. Return: how many. */
+size_t seccomp_arch_names(const char **ret, size_t max) {
+        size_t n = 0;
+
+        for (; n < ELEMENTSOF(arches) && n < max; n++)
+                ret[n] = arches[n].name;
+        return n;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <sys/types.h>
+
+#include "../basic/json.h"
+#include "../basic/macro.h"
+
+/*
+ * <root>/<id>/: state.json (ours), config.json (the bundle's, as it was at create), start.sock (while created),
+ * seccomp.bpf (for exec). The directory is locked (flock) by whoever changes it.
+ */
+typedef enum ContainerStatus {
+        STATUS_CREATING,
+        STATUS_CREATED,
+        STATUS_RUNNING,
+        STATUS_PAUSED,
+        STATUS_STOPPED,
+        _STATUS_MAX,
+} ContainerStatus;
+
+typedef struct State {
+        char *id;
+        char *bundle, *rootfs, *cgroup, *created, *oci_version;
+        pid_t pid;
+        uint64_t pid_start;
+        bool any_hook, no_new_privs, made_cgroup;
+        bool user_ns;
+        json_object *annotations;
+        int dir_fd;
+} State;
+
+#define STATE_INIT ((State) { .dir_fd = -EBADF })
+
+void state_done(State *s);
+#define _cleanup_state_ _cleanup_(state_done)
+
+bool container_id_is_valid(const char *id);
+int state_make(const char *root, const char *id, State *ret);
+int state_load(const char *root, const char *id, bool lock, State *ret);
+int state_save(const State *s);
+int state_remove(const char *root, const char *id);
+ContainerStatus state_status(const State *s);
+const char *status_to_string(ContainerStatus status);
+int state_to_oci(const State *s, ContainerStatus status, json_object **ret);
+int state_list(const char *root, char ***ret);
+
+int process_start_time(pid_t pid, uint64_t *ret);
+int state_pidfd(const State *s);
