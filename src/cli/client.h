@@ -7,7 +7,8 @@
 #include "../basic/json.h"
 #include "../shared/http.h"
 
-#define API_PREFIX "/v1.50"
+#define API_VERSION "1.50"
+#define API_PREFIX "/v" API_VERSION
 #define REPLY_MAX (256 * 1024 * 1024)
 
 /* One connection to the engine. Bytes behind what was asked for (the stream after an upgrade) stay in @in.

@@ -25,7 +25,7 @@ static const char *arch(void) {
 
 static void print_client(void) {
         printf("Client: berth\n Version:           %s\n API version:       %s\n OS/Arch:           linux/%s\n",
-               BERTH_VERSION, API_PREFIX + 2, arch());
+               BERTH_VERSION, API_VERSION, arch());
 }
 
 static void print_server(json_object *o) {
@@ -56,7 +56,7 @@ static int print_json(json_object *server) {
         if (r >= 0)
                 r = json_set_str(client, "Version", BERTH_VERSION);
         if (r >= 0)
-                r = json_set_str(client, "ApiVersion", API_PREFIX + 2);
+                r = json_set_str(client, "ApiVersion", API_VERSION);
         if (r >= 0)
                 r = server ? json_set(all, "Server", json_object_get(server)) : json_set_null(all, "Server");
         if (r >= 0)
