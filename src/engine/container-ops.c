@@ -128,19 +128,28 @@ static void start_failed(Container *c, int code, const char *message) {
         shim_queue_flush(c, false);
 }
 
+/* The shim is gone and did not say why. */
+static void start_lost(Container *c) {
+        _cleanup_free_ char *text = TAKE_PTR(c->job_failure);
+
+        start_failed(c, 128, strempty(text));
+        if (c->auto_remove)
+                (void) container_discard(c);
+}
+
 static void on_start_job(Manager *m, const char *id, int error, const char *result, void *userdata) {
         Container *c = hashmap_get(m->containers, id);
-        _cleanup_free_ char *text = NULL;
 
         if (!c || c->status != CONTAINER_STARTING)
                 return;
         if (error == 0 && streq_ptr(result, "done"))
                 return; /* the shim's own `started` follows on its connection */
-        text = str_printf("the start job of its unit ended with \"%s\"; see: journalctl -u berth@%s.service",
-                          result ? result : strerrordesc_np(-error), id);
-        start_failed(c, 128, text ? text : "out of memory");
-        if (c->auto_remove)
-                (void) container_discard(c);
+        free(c->job_failure);
+        c->job_failure = str_printf("the start job of its unit ended with \"%s\"; see: journalctl -u berth@%s.service",
+                                    result ? result : strerrordesc_np(-error), id);
+        /* With a connection the shim's own words may still be on their way; its end of file comes behind them. */
+        if (!c->link)
+                start_lost(c);
 }
 
 /** container_start - see container.h. */
@@ -164,6 +173,7 @@ int container_start(Container *c, ContainerDone done, void *userdata, EngineErro
         r = operation_new(c, OPERATION_START, START_TIMEOUT, done, userdata, NULL);
         if (r < 0)
                 return r;
+        c->job_failure = mfree(c->job_failure);
         c->status = CONTAINER_STARTING;
         return 0;
 }
@@ -455,6 +465,10 @@ void container_on_link_lost(Container *c) {
                 shim_queue_flush(c, false);
                 if (c->auto_remove && (c->error || c->status == CONTAINER_EXITED))
                         (void) container_discard(c);
+                return;
+        }
+        if (c->status == CONTAINER_STARTING && c->job_failure) {
+                start_lost(c);
                 return;
         }
         if (c->retry_source)

@@ -93,6 +93,7 @@ Container *container_free(Container *c) {
         free(c->image);
         free(c->image_id);
         free(c->error);
+        free(c->job_failure);
         free(c);
         return NULL;
 }

@@ -46,6 +46,7 @@ struct Container {
         bool oom_killed;
         bool ran; /* has a `started` record */
         char *error; /* why the last start failed */
+        char *job_failure; /* what PID 1 said of the start, until the shim's own words are in */
         uint64_t restart_count;
         uint64_t epoch;
 

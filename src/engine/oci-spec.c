@@ -12,7 +12,8 @@
 #include "oci-mounts.h"
 #include "oci-seccomp.h"
 
-#define OCI_VERSION "1.2.0"
+/* The oldest that has all we write: crun 1.8 (Debian 12) refuses what it does not know. */
+#define OCI_VERSION "1.0.2"
 
 static int put_limits(const CreateContext *c, json_object *process) {
         json_object *limits = json_get(c->host, "Ulimits"), *out;
