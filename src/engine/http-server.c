@@ -173,6 +173,9 @@ static int process_head(HttpConnection *c) {
                 return 1;
         }
         if (c->route->flags & ROUTE_TAKE) {
+                /* If the handler refuses, the body is still on its way and must not be taken for the next request. */
+                if (c->request->head.framing == HTTP_CHUNKED || c->request->head.content_length > 0)
+                        c->close_after_reply = true;
                 dispatch_request(c);
                 return 1;
         }
@@ -385,9 +388,10 @@ int http_connection_reply(HttpConnection *c, unsigned status, const char *conten
         }
         if (r >= 0)
                 r = connection_flush(c);
+        /* A client that left is no error of the handler, whose request is gone already. */
         if (r < 0) {
                 connection_close(c);
-                return r;
+                return 0;
         }
         if (c->dispatching == 0)
                 connection_process(c);

@@ -19,11 +19,9 @@
 #define API_VERSION_MIN "1." TEXT(API_MINOR_MIN)
 
 static int ping(Manager *m, HttpRequest *req, EngineError *reterr) {
-        /* The type is the last of the common headers, so the ones only _ping has can follow it. */
-        return http_reply_text(req, 200,
-                               "text/plain; charset=utf-8\r\nBuilder-Version: 1\r\nSwarm: inactive\r\n"
-                               "Cache-Control: no-cache, no-store, must-revalidate\r\nPragma: no-cache",
-                               "OK");
+        req->extra_headers = "Builder-Version: 1\r\nSwarm: inactive\r\nCache-Control: no-cache, no-store, must-revalidate\r\n"
+                             "Pragma: no-cache\r\n";
+        return http_reply_text(req, 200, "text/plain; charset=utf-8", "OK");
 }
 
 /* GOARCH names, as clients expect. */
