@@ -55,9 +55,9 @@ int member_fail(LayerWriter *w, const Member *m, int error, const char *fmt, ...
         if (error == -ENOSPC || error == -EDQUOT)
                 (void) snprintf(w->error, sizeof(w->error), "member \"%.1024s\": no space left on device", strempty(name));
         else if (error == -EBADMSG)
-                (void) snprintf(w->error, sizeof(w->error), "member \"%.1024s\": %.4096s", strempty(name), what);
+                (void) snprintf(w->error, sizeof(w->error), "member \"%.1024s\": %.3000s", strempty(name), what);
         else
-                (void) snprintf(w->error, sizeof(w->error), "member \"%.1024s\": %.4000s: %s", strempty(name), what,
+                (void) snprintf(w->error, sizeof(w->error), "member \"%.1024s\": %.3000s: %.200s", strempty(name), what,
                                 strerror(-error));
         return error;
 }

@@ -24,7 +24,7 @@ typedef struct LayerWriter {
         size_t n_dirs, allocated_dirs;
         uint64_t size;          /* bytes of regular files */
         uint64_t until_check;   /* bytes until free space is looked at again */
-        char error[PATH_MAX + 512];
+        char error[8 * 1024];
 } LayerWriter;
 
 /* @root_fd is borrowed. */

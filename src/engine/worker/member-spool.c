@@ -35,7 +35,7 @@ typedef struct Spooler {
 static int fail(Spooler *p, int error, const char *name, const char *what) {
         if (error == -ENOSPC || error == -EDQUOT)
                 what = "no space left on device";
-        (void) snprintf(p->error, sizeof(p->error), "member \"%.1024s\": %.4096s", strempty(name), what);
+        (void) snprintf(p->error, sizeof(p->error), "member \"%.1024s\": %.3000s", strempty(name), what);
         return error;
 }
 

@@ -175,6 +175,7 @@ static int rm(Place *p, const char *name, bool force, char **ret_text) {
 
 static void test_remove_last_ref(void **state) {
         Place *p = *state;
+        _cleanup_json_ json_object *records = NULL;
         _cleanup_free_ char *text = NULL, *wanted = NULL;
         char hex[65], other[65];
 
@@ -189,7 +190,8 @@ static void test_remove_last_ref(void **state) {
         wanted = str_printf("[{\"Untagged\":\"x:2\"},{\"Deleted\":\"sha256:%s\"},{\"Deleted\":\"sha256:", hex);
         assert_non_null(strstr(text, wanted));
         /* Layer 1 is the other image's as well, so there is one layer record. */
-        assert_int_equal(json_object_array_length(json_tokener_parse(text)), 3);
+        records = json_tokener_parse(text);
+        assert_int_equal(json_object_array_length(records), 3);
         assert_int_equal(rm(p, "x:2", false, &text), -ENOENT);
         assert_string_equal(text, "No such image: x:2");
 }
