@@ -17,7 +17,7 @@ int fd_identify(int fd, FdIdentity *ret) {
 
 /**
  * fd_role - what @fd was.
- * @known: the first _FD_ROLE_MAX roles (for an exec: the first three are looked at, a listener cannot match).
+ * @known: may be NULL when only the special ones are looked for; else the first _FD_ROLE_MAX roles (for an exec: the first three are looked at, a listener cannot match).
  *
  * Return: the role or _FD_ROLE_INVALID.
  */
@@ -37,7 +37,7 @@ FdRole fd_role(int fd, const FdIdentity known[]) {
                 return FD_ROLE_MEMORY;
         if (S_ISCHR(st.st_mode))
                 return FD_ROLE_PTY;
-        for (int i = 0; i < (S_ISSOCK(st.st_mode) ? _FD_ROLE_MAX : FD_ROLE_LISTENER); i++)
+        for (int i = 0; known && i < (S_ISSOCK(st.st_mode) ? _FD_ROLE_MAX : FD_ROLE_LISTENER); i++)
                 if (known[i].inode == st.st_ino && known[i].device == st.st_dev)
                         return (FdRole) i;
         return _FD_ROLE_INVALID;

@@ -27,6 +27,14 @@ static int run(Setup *s, char *const argv[]) {
         return status == 0 ? 0 : WIFEXITED(status) && WEXITSTATUS(status) == 127 ? -ENOEXEC : -EPROTO;
 }
 
+static int missing_program(Setup *s, const char *what, const char *name, int n) {
+        if (memchr(name, '/', (size_t) n))
+                return setup_fail(s, -ENOENT, 127, "OCI runtime %s failed: exec: \"%.*s\": stat %.*s: no such file or directory", what,
+                                  n, name, n, name);
+        return setup_fail(s, -ENOENT, 127, "OCI runtime %s failed: exec: \"%.*s\": executable file not found in $PATH", what, n,
+                          name);
+}
+
 /* Clients tell 127 from 126 by Docker's own words, whatever the runtime's were. */
 static int failed(Setup *s, const char *log, const char *what, int error) {
         _cleanup_free_ char *message = runtime_error_read(log);
@@ -40,8 +48,7 @@ static int failed(Setup *s, const char *log, const char *what, int error) {
         open = strchr(message, '`');
         shut = open ? strchr(open + 1, '`') : NULL;
         if (code == 127 && strcasestr(message, "executable file") && shut)
-                return setup_fail(s, -ENOENT, code, "OCI runtime %s failed: exec: \"%.*s\": executable file not found in $PATH",
-                                  what, (int) (shut - open - 1), open + 1);
+                return missing_program(s, what, open + 1, (int) (shut - open - 1));
         if (code == 126 && !strstr(message, "permission denied"))
                 return setup_fail(s, -EACCES, code, "OCI runtime %s failed: %s: permission denied", what, message);
         if (code == 127 && !strstr(message, "no such file or directory") && !strstr(message, "executable file not found in $PATH"))

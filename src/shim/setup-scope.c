@@ -97,13 +97,12 @@ static int put_property(sd_bus_message *m, const char *text) {
 }
 
 static int put_properties(Setup *s, Scope *scope, sd_bus_message *m) {
-        char service[UNIT_NAME_SIZE], short_id[CONTAINER_SHORT_ID_LENGTH + 1];
+        char short_id[CONTAINER_SHORT_ID_LENGTH + 1];
         int64_t timeout = fields_get_i64_or(&s->conf, "stop-timeout", 10);
         int sig = signal_from_string(strempty(fields_get(&s->conf, "stop-signal")));
         _cleanup_free_ char *description = NULL;
         int r;
 
-        unit_name_shim(s->id, service);
         (void) snprintf(short_id, sizeof(short_id), "%.*s", CONTAINER_SHORT_ID_LENGTH, s->id);
         description = str_concat("Container ", strempty(fields_get(&s->conf, "name")), " (", short_id, ")");
         if (!description)
@@ -116,9 +115,6 @@ static int put_properties(Setup *s, Scope *scope, sd_bus_message *m) {
                                   "CollectMode", "s", "inactive-or-failed",
                                   "KillSignal", "i", (int32_t) (sig > 0 ? sig : SIGTERM),
                                   "TimeoutStopUSec", "t", timeout < 0 ? UINT64_MAX : (uint64_t) timeout * USEC_PER_SEC + USEC_PER_SEC);
-        /* A stop of the scope is a stop of the container: the shim goes first and does it in Docker's way. */
-        if (r >= 0)
-                r = sd_bus_message_append(m, "(sv)(sv)", "Before", "as", 1, service, "PropagatesStopTo", "as", 1, service);
         for (size_t i = 0; r >= 0; i++) {
                 const char *p = fields_get_nth(&s->conf, "property", i);
 
