@@ -100,6 +100,7 @@ static int exec_info(Client *c, void *options, char **args) {
                 return 0;
         }
         print_server(server);
+        (void) fflush(stdout);
         if (json_get_array(server, "Warnings", &warnings) > 0)
                 for (size_t i = 0; i < json_object_array_length(warnings); i++)
                         fprintf(stderr, "%s\n",
