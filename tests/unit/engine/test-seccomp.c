@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "../cmocka-prelude.h"
 
+#include <fcntl.h>
+
 #include "../../../src/basic/json.h"
 #include "../../../src/engine/oci-seccomp.h"
 
@@ -44,6 +46,20 @@ static void test_groups(void **state) {
         assert_string_equal(json_text(json_get(o, "syscalls")), "[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_ALLOW\"}]");
 }
 
+/* The profile that is installed. */
+static void test_default(void **state) {
+        _cleanup_json_ json_object *profile = NULL, *plain = NULL, *admin = NULL;
+        _cleanup_error_ EngineError e = {};
+
+        assert_int_equal(json_load_at(AT_FDCWD, BERTH_GOLDEN_DIR "/../../data/seccomp.json", 1024 * 1024, &profile), 0);
+        assert_int_equal(seccomp_expand(profile, capability_set_default(), &plain, &e), 0);
+        assert_int_equal(seccomp_expand(profile, capability_set_all(), &admin, &e), 0);
+        assert_non_null(strstr(json_text(plain), "\"openat\""));
+        assert_null(strstr(json_text(plain), "\"mount\""));
+        assert_null(strstr(json_text(plain), "\"comment\""));
+        assert_non_null(strstr(json_text(admin), "\"mount\""));
+}
+
 static void test_bad(void **state) {
         static const char *const profiles[] = {
                 "", "[]", "{", "{}", "{\"defaultAction\":\"x\"}", "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":{}}",
@@ -65,6 +81,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_docker),
                 cmocka_unit_test(test_groups),
+                cmocka_unit_test(test_default),
                 cmocka_unit_test(test_bad),
         };
 
