@@ -16,10 +16,13 @@ static int help_hint(Client *c, int status) {
 static int start_detached(Client *c, const char *id) {
         _cleanup_free_ char *target = target_printf("/containers/", id, "/start");
 
+        int status = 0;
+
         if (!target || client_call(c, "POST", target, NULL, NULL) < 0)
-                return help_hint(c, exit_status_of_start_error(c->error));
+                status = help_hint(c, exit_status_of_start_error(c->error));
+        /* Also of a container that could not be started: it exists. */
         printf("%s\n", id);
-        return 0;
+        return status;
 }
 
 static bool attaches(const ContainerOptions *o, const char *stream) {

@@ -57,7 +57,7 @@ static int start_attached(Client *c, const StartOptions *o, const char *name) {
                 return command_fail(c, 1);
         }
         if (container_session_run(&s, json_string_or(container, "Id", name), &a) < 0)
-                return command_fail(c, s.session.start_failed ? exit_status_of_start_error(c->error) : 1);
+                return command_fail(c, 1);
         return session_exit_status(&s.session);
 }
 
