@@ -96,16 +96,18 @@ def test_failing_start_says_why():
 def test_signals_tell_what_happens():
     with spawn(*BUS, "monitor", NAME) as p:
         os.set_blocking(p.stdout.fileno(), False)
-        seen = []
+        seen, heard = [], []
 
         def pump():
             for line in (p.stdout.read() or b"").splitlines():
                 m = json.loads(line)
+                heard.append(m)
                 if m.get("type") == "signal":
                     seen.append((m["member"], m["path"], m.get("payload", {}).get("data")))
             return seen
         try:
-            wait_for(lambda: "Monitoring bus" in (os.read(p.stderr.fileno(), 4096).decode()))
+            # It listens from the moment at which it shows something.
+            wait_for(lambda: call(ROOT, "org.freedesktop.DBus.Peer", "Ping") and (pump() or heard))
             cid, path = create("bus5", start=False)
             wait_for(lambda: ("ContainerNew", ROOT, [cid, path]) in pump())
             http("POST", "/containers/%s/start" % cid, expect=204)

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 
-from harness import run, systemctl, unit_property, wait_for
+from harness import http, inspect, make_image, remove_all, run, systemctl, unit_property, wait_for
 
 SOCK = "/run/berth/netd.sock"
 CONTAINERS = "/var/lib/berth/containers"
@@ -413,6 +413,41 @@ def test_many_at_once_get_addresses_of_their_own():
     addresses = [e.address for e in Endpoint.made]
     assert len(addresses) == 80 and len(set(addresses)) == 80
     pings(Endpoint.made[0], addresses[-1])
+
+
+def start_container(name, *cmd):
+    """A container on the default network, as `docker run -d` makes it."""
+    cid = http("POST", "/containers/create?name=" + name, {"Image": make_image(), "Cmd": list(cmd)}, expect=201).json()["Id"]
+    http("POST", "/containers/%s/start" % cid, expect=204)
+    return cid
+
+
+def test_containers_on_the_default_network():
+    try:
+        web = start_container("net-web", "sh", "-c", "mkdir /w; echo hello >/w/index.html; exec httpd -f -p 80 -h /w")
+        address = inspect(web)["NetworkSettings"]["IPAddress"]
+        assert inspect(web)["NetworkSettings"]["Networks"]["bridge"]["IPAddress"] == address
+        fetch = "wget -q -O - http://%s/" % address
+        wait_for(lambda: run("python3", "-c", "import urllib.request; print(urllib.request.urlopen('http://%s/').read())"
+                             % address, check=None).out == "b'hello\\n'\n")
+        run("docker", "run", "--rm", make_image(), "sh", "-c", "[ \"$(%s)\" = hello ]" % fetch)
+        # Nobody notices that netd dies, and the next container gets another address.
+        os.kill(int(unit_property("berth-netd.service", "MainPID")), signal.SIGKILL)
+        out = run("docker", "run", "--rm", make_image(), "sh", "-c", fetch + "; ip -4 addr show eth0").out
+        assert "hello" in out and address + "/" not in out, out
+        assert os.listdir(LEASES) == [address] or wait_for(lambda: os.listdir(LEASES) == [address])
+        http("POST", "/containers/%s/restart?t=0" % web, expect=204, timeout=60)
+        assert inspect(web)["NetworkSettings"]["IPAddress"]
+        http("DELETE", "/containers/%s?force=1" % web, expect=204)
+        wait_for(lambda: os.listdir(LEASES) == [])
+    finally:
+        remove_all()
+
+
+def test_host_and_none_do_not_ask_netd():
+    run("docker", "run", "--rm", "--network", "none", make_image(), "sh", "-c", "! ip link show eth0")
+    run("docker", "run", "--rm", "--network", "host", make_image(), "ip", "link", "show", "lo")
+    assert not os.path.isdir(LEASES) or os.listdir(LEASES) == []
 
 
 def test_subnet_avoids_what_the_host_uses():
