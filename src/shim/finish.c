@@ -21,6 +21,7 @@
 #include "notify.h"
 #include "restart.h"
 #include "shim.h"
+#include "stop.h"
 #include "waiter.h"
 
 /*
@@ -232,6 +233,17 @@ static void empty_trash(Shim *s) {
                 spawn_quiet(argv, &s->remove_pid);
 }
 
+/* Whoever stops the payload's scope wants the container stopped; found out while the restart waits its time. */
+static void ask_about_scope(Shim *s) {
+        char since[32];
+        char *const argv[] = { (char *) BERTH_LIBEXEC_DIR "/berth-shim-setup", (char *) "--scope-was-stopped", s->id, since, NULL };
+
+        if (!s->will_restart)
+                return;
+        (void) snprintf(since, sizeof(since), "%" PRIu64, s->memory->started_at);
+        spawn_quiet(argv, &s->scope_query_pid);
+}
+
 /* Everything after the truth is on disk; a successor of a killed shim comes here too. */
 static void announce_end(Shim *s) {
         s->status = SHIM_EXITED;
@@ -258,6 +270,7 @@ static void announce_end(Shim *s) {
         if (!s->failed)
                 runtime_delete(s);
         empty_trash(s);
+        ask_about_scope(s);
         shim_check_done(s);
 }
 
@@ -320,7 +333,8 @@ static void on_restart(Timer *t) {
 void shim_check_done(Shim *s) {
         if (s->status != SHIM_EXITED || s->loop.done || s->restart_timer.armed)
                 return;
-        if (s->setup_pid > 0 || s->delete_pid > 0 || s->remove_pid > 0 || s->shutdown_query_pid > 0)
+        if (s->setup_pid > 0 || s->delete_pid > 0 || s->remove_pid > 0 || s->shutdown_query_pid > 0 ||
+            s->scope_query_pid > 0)
                 return;
         if (client_any(&s->stdio) || exec_any(s))
                 return;
@@ -331,13 +345,29 @@ void shim_check_done(Shim *s) {
         timer_arm(&s->loop, &s->restart_timer, s->restart_delay > RESTART_SEC ? s->restart_delay - RESTART_SEC : 0, on_restart);
 }
 
+/** shim_cancel_restart - it was to restart, now it is not. */
+void shim_cancel_restart(Shim *s) {
+        if (!s->will_restart)
+                return;
+        timer_disarm(&s->loop, &s->restart_timer);
+        s->will_restart = false;
+        event_simple(s, "restart-cancelled");
+        shim_check_done(s);
+}
+
 /** shim_on_finish_child - Return: true if @pid was one of the helpers of the end. */
 bool shim_on_finish_child(Shim *s, pid_t pid, int wait_status) {
         if (pid == s->delete_pid)
                 s->delete_pid = 0;
         else if (pid == s->remove_pid)
                 s->remove_pid = 0;
-        else
+        else if (pid == s->scope_query_pid) {
+                s->scope_query_pid = 0;
+                if (wait_status == 0) {
+                        stop_wanted(s);
+                        shim_cancel_restart(s);
+                }
+        } else
                 return false;
         shim_check_done(s);
         return true;

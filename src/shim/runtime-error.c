@@ -74,7 +74,7 @@ int runtime_error_code(const char *m) {
         if (strcasestr(m, "executable file not found") || strcasestr(m, "no such file or directory") ||
             (strcasestr(m, "executable file") && strcasestr(m, "not found")))
                 return 127;
-        if (strcasestr(m, "permission denied") || strcasestr(m, "is a directory") || strcasestr(m, "exec format error"))
+        if (strcasestr(m, "permission denied") || strcasestr(m, "executable: operation not permitted") || strcasestr(m, "is a directory") || strcasestr(m, "exec format error"))
                 return 126;
         return 128;
 }

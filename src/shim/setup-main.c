@@ -15,7 +15,8 @@
 
 /*
  * The helper of berth-shim: what needs libraries and ends. `berth-shim-setup ID` brings a container up (docs/contracts.md
- * section 4), `--remove PATH` takes a tree in the trash apart, `--is-shutting-down` asks PID 1. In the first form 0, 1 and 2
+ * section 4), `--remove PATH` takes a tree in the trash apart, `--is-shutting-down` and `--scope-was-stopped` ask PID 1 and the
+ * journal. In the first form 0, 1 and 2
  * are the payload's stdio, 3 takes reports, 4 gives the go byte.
  */
 
@@ -182,7 +183,7 @@ static int run_remove(const char *path) {
 }
 
 static int usage(FILE *f) {
-        (void) fprintf(f, "Usage: berth-shim-setup ID | --remove PATH | --is-shutting-down\n\n"
+        (void) fprintf(f, "Usage: berth-shim-setup ID | --remove PATH | --is-shutting-down | --scope-was-stopped ID SINCE\n\n"
                           "Helper of berth-shim; see berth-shim(8).\n");
         return f == stdout ? 0 : 2;
 }
@@ -193,6 +194,8 @@ int main(int argc, char *argv[]) {
                 return usage(stdout);
         if (argc == 2 && streq(argv[1], "--is-shutting-down"))
                 return host_is_shutting_down() > 0 ? 0 : 1;
+        if (argc == 4 && streq(argv[1], "--scope-was-stopped") && container_id_is_valid(argv[2]))
+                return scope_was_stopped(argv[2], argv[3]) > 0 ? 0 : 1;
         if (argc == 3 && streq(argv[1], "--remove"))
                 return run_remove(argv[2]);
         if (argc != 2 || !container_id_is_valid(argv[1]))

@@ -24,6 +24,7 @@
  * placeholder; before a controller is enabled below the scope that one has to be in a leaf, so a second one is born there.
  */
 #define CALL_TIMEOUT (25 * USEC_PER_SEC)
+#define RETRY_MAX (10 * USEC_PER_MSEC)
 
 struct Scope {
         sd_bus *bus;
@@ -97,12 +98,13 @@ static int put_property(sd_bus_message *m, const char *text) {
 }
 
 static int put_properties(Setup *s, Scope *scope, sd_bus_message *m) {
-        char short_id[CONTAINER_SHORT_ID_LENGTH + 1];
+        char service[UNIT_NAME_SIZE], short_id[CONTAINER_SHORT_ID_LENGTH + 1];
         int64_t timeout = fields_get_i64_or(&s->conf, "stop-timeout", 10);
         int sig = signal_from_string(strempty(fields_get(&s->conf, "stop-signal")));
         _cleanup_free_ char *description = NULL;
         int r;
 
+        unit_name_shim(s->id, service);
         (void) snprintf(short_id, sizeof(short_id), "%.*s", CONTAINER_SHORT_ID_LENGTH, s->id);
         description = str_concat("Container ", strempty(fields_get(&s->conf, "name")), " (", short_id, ")");
         if (!description)
@@ -115,6 +117,9 @@ static int put_properties(Setup *s, Scope *scope, sd_bus_message *m) {
                                   "CollectMode", "s", "inactive-or-failed",
                                   "KillSignal", "i", (int32_t) (sig > 0 ? sig : SIGTERM),
                                   "TimeoutStopUSec", "t", timeout < 0 ? UINT64_MAX : (uint64_t) timeout * USEC_PER_SEC + USEC_PER_SEC);
+        /* At shutdown the shim is stopped first and stops the payload in Docker's way. */
+        if (r >= 0)
+                r = sd_bus_message_append(m, "(sv)", "Before", "as", 1, service);
         for (size_t i = 0; r >= 0; i++) {
                 const char *p = fields_get_nth(&s->conf, "property", i);
 
@@ -228,20 +233,6 @@ int scope_request(Setup *s, Scope **ret) {
         return 0;
 }
 
-static int call_simple(Scope *scope, const char *method, const char *mode) {
-        sd_bus_error e = SD_BUS_ERROR_NULL;
-        int r;
-
-        if (mode)
-                r = sd_bus_call_method(scope->bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-                                       "org.freedesktop.systemd1.Manager", method, &e, NULL, "ss", scope->unit, mode);
-        else
-                r = sd_bus_call_method(scope->bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-                                       "org.freedesktop.systemd1.Manager", method, &e, NULL, "s", scope->unit);
-        sd_bus_error_free(&e);
-        return r;
-}
-
 static bool job_is_over(const Scope *scope) {
         return scope->error < 0 || (scope->job && streq_ptr(scope->job, scope->job_done));
 }
@@ -265,30 +256,29 @@ static int wait_job(Setup *s, Scope *scope) {
         return 0;
 }
 
-/* A shim that was killed during a start leaves its scope behind; it is in nobody's use. */
+/*
+ * A shim that was killed during a start leaves its scope behind, and after a restart the last one may still be on its way
+ * out. Nobody else can own it: empty it, then ask again whenever PID 1 has told us something, until it has been collected.
+ */
 static int replace_leftover(Setup *s, Scope *scope) {
         _cleanup_free_ char *path = str_concat("/sys/fs/cgroup/berth.slice/", scope->unit, "/cgroup.kill");
+        usec_t end = now_monotonic() + CALL_TIMEOUT;
         int r;
 
         if (!path)
                 return -ENOMEM;
         (void) write_string_at(AT_FDCWD, path, "1");
-        scope->error = 0;
-        scope->error_text = mfree(scope->error_text);
-        /* StopUnit's job may end at once; a start job for the same unit would be refused while it is still loaded. */
-        (void) call_simple(scope, "StopUnit", "replace");
-        for (usec_t end = now_monotonic() + 5 * USEC_PER_SEC; now_monotonic() < end;) {
-                scope->job_done = mfree(scope->job_done);
+        while (scope->exists && now_monotonic() < end) {
+                r = sd_bus_wait(scope->bus, RETRY_MAX);
+                if (r < 0)
+                        return r;
+                scope->exists = false;
                 scope->error = 0;
                 scope->error_text = mfree(scope->error_text);
-                (void) call_simple(scope, "ResetFailedUnit", NULL);
+                scope->job_done = mfree(scope->job_done);
                 r = send_request(s, scope);
                 if (r >= 0)
                         r = wait_job(s, scope);
-                if (r < 0 || scope->error == 0 || !scope->exists)
-                        return r;
-                /* Wake for PID 1's next signal (JobRemoved, UnitRemoved), not for the clock. */
-                r = sd_bus_wait(scope->bus, 50 * USEC_PER_MSEC);
                 if (r < 0)
                         return r;
         }

@@ -38,6 +38,9 @@ void scope_release_placeholder(Scope *scope);
 void scope_abort(Setup *s, Scope *scope);
 int host_is_shutting_down(void);
 
+/* setup-journal.c */
+int scope_was_stopped(const char *id, const char *since_text);
+
 /* setup-rootfs.c */
 int rootfs_mount(Setup *s);
 

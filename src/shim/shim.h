@@ -66,7 +66,7 @@ struct Shim {
         bool drain_over;
         bool will_restart;
         uint64_t restarts, restart_delay;
-        pid_t delete_pid, remove_pid, shutdown_query_pid;
+        pid_t delete_pid, remove_pid, shutdown_query_pid, scope_query_pid;
         char *trash;
 
         Source journal;
@@ -91,6 +91,7 @@ void shim_check_drained(Shim *s);
 void shim_check_done(Shim *s);
 void shim_arm_drain(Shim *s);
 void shim_finish_again(Shim *s);
+void shim_cancel_restart(Shim *s);
 bool shim_on_finish_child(Shim *s, pid_t pid, int wait_status);
 
 /* start.c */

@@ -62,9 +62,7 @@ static void thaw(Shim *s) {
 /** stop_begin - signal now, kill after @timeout seconds (-1: never). While starting, the stop happens when it is up. */
 void stop_begin(Shim *s, int sig, int64_t timeout) {
         if (s->will_restart) {
-                timer_disarm(&s->loop, &s->restart_timer);
-                s->will_restart = false;
-                shim_check_done(s);
+                shim_cancel_restart(s);
                 return;
         }
         if (s->status == SHIM_STARTING || s->status >= SHIM_EXITING)
@@ -107,6 +105,9 @@ void stop_on_sigterm(Shim *s) {
         char *const argv[] = { (char *) BERTH_LIBEXEC_DIR "/berth-shim-setup", (char *) "--is-shutting-down", NULL };
 
         s->memory->no_restart = true;
+        /* Once the payload has gone by itself there is nothing to stop; only a restart that is due would be. */
+        if (s->status >= SHIM_EXITING && !s->will_restart)
+                return;
         if (s->shutdown_query_pid > 0)
                 return;
         /* Elsewhere the wish does not decide about the next boot (docs/contracts.md section 4), so nobody has to ask. */
