@@ -389,21 +389,23 @@ int container_rename(Container *c, const char *name, EngineError *reterr) {
         old = strdup(c->name);
         if (!old)
                 return -ENOMEM;
+        /* The map borrows the name as its key, so the entry goes before the name does. */
+        (void) hashmap_remove(c->manager->names, c->name);
         r = reserve_name(c, name, reterr);
-        if (r < 0)
-                return r;
-        r = container_append(c, "name", "name", c->name, true);
-        if (r < 0) {
-                unlink_name(c->name, c->id);
-                free(c->name);
-                c->name = TAKE_PTR(old);
-                return error_set(reterr, r, "cannot store the new name: %s", strerrordesc_np(-r));
+        if (r >= 0) {
+                r = container_append(c, "name", "name", c->name, true);
+                if (r < 0) {
+                        (void) error_set(reterr, r, "cannot store the new name: %s", strerrordesc_np(-r));
+                        unlink_name(c->name, c->id);
+                        free(c->name);
+                        c->name = TAKE_PTR(old);
+                }
         }
-        (void) hashmap_remove(c->manager->names, old);
-        unlink_name(old, c->id);
-        r = hashmap_put(c->manager->names, c->name, c);
+        if (hashmap_put(c->manager->names, c->name, c) < 0)
+                (void) log_oom();
         if (r < 0)
                 return r;
+        unlink_name(old, c->id);
         if (container_is_up(c) && fields_put(&text, '\n', "name", c->name) >= 0)
                 (void) shim_send(c, "rename", &text, NULL, 0, NULL, NULL);
         return 0;
