@@ -23,7 +23,7 @@ def started(*args):
 
 
 def test_processes_are_in_their_cgroups():
-    cid = started("busybox", "sh", "-c", "sleep 1000 & sleep 1001")
+    cid = started("busybox", "sh", "-c", "sleep 1000 & sleep 1001; true")
     berth("exec", "-d", cid, "sleep", "1002")
     payload = unit_cgroup(scope_unit(cid)) + "/payload"
     wait_for(lambda: len(cgroup_pids(payload)) == 4, what="sh, two sleeps and the exec in payload/")
@@ -155,7 +155,8 @@ def test_shim_killed():
 def test_journal_fields():
     cid = started("--name", "journaled", "busybox", "sh", "-c", "echo to-out; echo to-err >&2")
     berth("wait", cid)
-    entries = wait_for(lambda: [e for e in harness.journal("CONTAINER_NAME=journaled") if "CONTAINER_STREAM" in e],
+    entries = wait_for(lambda: [e for e in harness.journal("CONTAINER_NAME=journaled")
+                                if "CONTAINER_STREAM" in e and e["CONTAINER_ID_FULL"] == cid],
                        what="journal entries")
     got = {e["CONTAINER_STREAM"]: e for e in entries}
     assert got["stdout"]["MESSAGE"] == "to-out" and got["stderr"]["MESSAGE"] == "to-err", entries
@@ -163,7 +164,8 @@ def test_journal_fields():
         assert e["CONTAINER_ID"] == cid[:12] and e["CONTAINER_ID_FULL"] == cid, e
         assert e["OBJECT_SYSTEMD_UNIT"] == scope_unit(cid), e
         assert e["IMAGE_NAME"].startswith("busybox"), e
-    assert sorted(int(e["CONTAINER_LOG_ORDINAL"]) for e in entries) == [1, 2]
+    ordinals = sorted(int(e["CONTAINER_LOG_ORDINAL"]) for e in entries)
+    assert ordinals == [1, 2], (ordinals, entries)
     assert "to-out" in run("journalctl", "--no-pager", "-u", scope_unit(cid)).out
     berth("rm", cid)
 
