@@ -116,8 +116,3 @@ def test_leavers_do_no_harm():
                 s.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
     docker("ps")
     assert harness.unit_property("berth.service", "MainPID") == pid
-
-
-if __name__ == "__main__":
-    import testmain
-    testmain.main(__file__)
