@@ -85,6 +85,7 @@ static int wait_for_go(void) {
 }
 
 static int create(Setup *s, Scope *scope, pid_t *ret) {
+        char leftover[128];
         int r;
 
         r = rootfs_mount(s);
@@ -98,6 +99,10 @@ static int create(Setup *s, Scope *scope, pid_t *ret) {
                 r = bundle_write(s);
         if (r < 0)
                 return r;
+        /* Left by a start that was killed; nothing of it runs, its scope is gone. */
+        (void) snprintf(leftover, sizeof(leftover), BERTH_RUNTIME_ROOT "/%s", s->id);
+        if (access(leftover, F_OK) == 0)
+                runtime_delete_forced(s);
         r = runtime_create(s, ret);
         if (r == -EPROTO || r == -EIO || r == -ENOENT || r == -EACCES)
                 runtime_delete_forced(s);
