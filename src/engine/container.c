@@ -411,6 +411,14 @@ int container_rename(Container *c, const char *name, EngineError *reterr) {
         return 0;
 }
 
+/* A few small files in memory; not worth a worker. */
+static void drop_run_directory(const Container *c) {
+        _cleanup_close_ int fd = open(BERTH_RUN_CONTAINERS_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd >= 0)
+                (void) remove_tree_at(fd, c->id);
+}
+
 /**
  * container_discard - see container-internal.h. The rename is the removal; the tree goes in its own time.
  *
@@ -433,6 +441,7 @@ int container_discard(Container *c) {
         else if (errno != ENOENT)
                 return negative_errno();
         unlink_name(c->name, c->id);
+        drop_run_directory(c);
         (void) container_free(c);
         return 0;
 }
