@@ -69,7 +69,8 @@ CapabilitySet capability_set_default(void) {
         return set & capability_set_all();
 }
 
-static int parse_list(json_object *list, const char *option, CapabilitySet *ret, bool *ret_all, EngineError *reterr) {
+static int parse_list(json_object *list, const char *option, CapabilitySet *ret, bool *ret_all,
+                      EngineError *reterr) {
         CapabilitySet set = 0;
         bool all = false;
 
@@ -99,12 +100,13 @@ static int parse_list(json_object *list, const char *option, CapabilitySet *ret,
 }
 
 /**
- * capability_set_tweak - Docker's rules: privileged has all; adding ALL leaves out only what is dropped; dropping ALL
- * leaves only what is added; else drop first, then add.
+ * capability_set_tweak - Docker's rules: privileged has all; adding ALL leaves out only what is dropped;
+ * dropping ALL leaves only what is added; else drop first, then add.
  *
  * Return: 0 or -EINVAL with Docker's text.
  */
-int capability_set_tweak(json_object *add, json_object *drop, bool privileged, CapabilitySet *ret, EngineError *reterr) {
+int capability_set_tweak(json_object *add, json_object *drop, bool privileged, CapabilitySet *ret,
+                         EngineError *reterr) {
         CapabilitySet added, dropped;
         bool add_all, drop_all;
         int r;

@@ -13,5 +13,6 @@ const char *capability_to_string(int cap);  /* CAP_...; NULL above what is known
 CapabilitySet capability_set_all(void);
 CapabilitySet capability_set_default(void);
 /* Docker's CapAdd and CapDrop applied to the default set. */
-int capability_set_tweak(json_object *add, json_object *drop, bool privileged, CapabilitySet *ret, EngineError *reterr);
+int capability_set_tweak(json_object *add, json_object *drop, bool privileged, CapabilitySet *ret,
+                         EngineError *reterr);
 json_object *capability_set_to_json(CapabilitySet set);

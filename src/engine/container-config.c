@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * container_plan(): Docker's create request to the contents of a container's files. The steps, each in a file of its own:
- * the tables of known options (option-table.c), mounts (mount-spec.c), checks (create-*.c), the image's configuration
- * (create-merge.c), the OCI spec (oci-*.c), shim.conf (shim-conf-write.c), small files (container-files.c).
+ * container_plan(): Docker's create request to the contents of a container's files. The steps, each in a
+ * file of its own: the tables of known options (option-table.c), mounts (mount-spec.c), checks (create-*.c),
+ * the image's configuration (create-merge.c), the OCI spec (oci-*.c), shim.conf (shim-conf-write.c), small
+ * files (container-files.c).
  *
- * Nothing is written before everything has been checked; what is made then on the host is only what the user asked for
- * (missing bind sources, named volumes), as Docker does.
+ * Nothing is written before everything has been checked; what is made then on the host is only what the user
+ * asked for (missing bind sources, named volumes), as Docker does.
  *
- * config.json: Id, Platform, Image (id), Path, Args, Config, HostConfig, NetworkingConfig, Mounts, all as inspect shows them.
+ * config.json: Id, Platform, Image (id), Path, Args, Config, HostConfig, NetworkingConfig, Mounts, all as
+ * inspect shows them.
  */
 #include "container-config.h"
 
@@ -81,9 +83,11 @@ static int check_platform(const Image *image, const char *name, const char *plat
                 arch = parts[0];
         if (streq_ptr(image->os, os) && (!arch || streq_ptr(image->architecture, arch)))
                 return 0;
-        return error_set(reterr, -ENOENT,
-                         "image with reference %s was found but its platform (%s/%s) does not match the specified platform (%s)",
-                         name, strempty(image->os), strempty(image->architecture), platform);
+        return error_set(
+                        reterr, -ENOENT,
+                        "image with reference %s was found but its platform (%s/%s) does not match the "
+                        "specified platform (%s)",
+                        name, strempty(image->os), strempty(image->architecture), platform);
 }
 
 static int find_image(Manager *m, const char *name, const char *platform, Image **ret, EngineError *reterr) {
@@ -135,7 +139,8 @@ static int default_paths(const CreateContext *c, json_object *request) {
         static const char *const keys[] = { "MaskedPaths", "ReadonlyPaths" };
 
         for (size_t i = 0; c->privileged && i < ELEMENTSOF(keys); i++) {
-                int r = json_get(json_get(request, "HostConfig"), keys[i]) ? 0 : json_set_null(c->host, keys[i]);
+                int r = json_get(json_get(request, "HostConfig"), keys[i]) ? 0
+                                                                           : json_set_null(c->host, keys[i]);
 
                 if (r < 0)
                         return r;
@@ -172,12 +177,19 @@ static int warn_controllers(const CreateContext *c) {
                 const char *controller;
                 const char *text;
         } all[] = {
-                { { "Memory", "MemoryReservation" }, "memory",
-                  "The memory controller is not available in cgroup v2 here. The memory limit has no effect." },
-                { { "NanoCpus", "CpuQuota", "CpuShares" }, "cpu",
+                { { "Memory", "MemoryReservation" },
+                  "memory",
+                  "The memory controller is not available in cgroup v2 here. The memory limit has no "
+                  "effect." },
+                { { "NanoCpus", "CpuQuota", "CpuShares" },
+                  "cpu",
                   "The cpu controller is not available in cgroup v2 here. The CPU limit has no effect." },
-                { { "PidsLimit" }, "pids", "The pids controller is not available in cgroup v2 here. The PIDs limit has no effect." },
-                { { "BlkioWeight" }, "io", "The io controller is not available in cgroup v2 here. The weight has no effect." },
+                { { "PidsLimit" },
+                  "pids",
+                  "The pids controller is not available in cgroup v2 here. The PIDs limit has no effect." },
+                { { "BlkioWeight" },
+                  "io",
+                  "The io controller is not available in cgroup v2 here. The weight has no effect." },
         };
         _cleanup_free_ char *controllers = NULL;
 
@@ -188,18 +200,20 @@ static int warn_controllers(const CreateContext *c) {
                         wanted = wanted || !json_is_empty_value(json_get(c->host, all[i].keys[k]));
                 if (!wanted)
                         continue;
-                if (!controllers &&
-                    read_file_at(AT_FDCWD, "/sys/fs/cgroup/cgroup.controllers", 4096, &controllers, NULL) < 0)
+                if (!controllers && read_file_at(AT_FDCWD, "/sys/fs/cgroup/cgroup.controllers", 4096,
+                                                 &controllers, NULL) < 0)
                         return 0;
-                if (controller_is_missing(controllers, all[i].controller) && json_add_str(c->warnings, all[i].text) < 0)
+                if (controller_is_missing(controllers, all[i].controller) &&
+                    json_add_str(c->warnings, all[i].text) < 0)
                         return -ENOMEM;
         }
         return 0;
 }
 
 /*
- * An anonymous volume is private to its container and goes with it, and so does the container's upper layer: where the
- * image has the directory, that is the volume. Where it has none, a directory of the container's is bound there.
+ * An anonymous volume is private to its container and goes with it, and so does the container's upper layer:
+ * where the image has the directory, that is the volume. Where it has none, a directory of the container's
+ * is bound there.
  */
 static int place_private_directories(CreateContext *c, EngineError *reterr) {
         bool readonly = false;
@@ -211,11 +225,14 @@ static int place_private_directories(CreateContext *c, EngineError *reterr) {
                 int r = image_path_kind(c->image, *d, &kind);
 
                 if (r < 0)
-                        return error_set_status(reterr, r, 500, "cannot look %s up in the image: %s", *d, strerrordesc_np(-r));
+                        return error_set_status(reterr, r, 500, "cannot look %s up in the image: %s", *d,
+                                                strerrordesc_np(-r));
                 if (kind == IMAGE_PATH_OTHER)
-                        return error_set(reterr, -EINVAL, "volume target %s is not a directory in the image", *d);
+                        return error_set(reterr, -EINVAL, "volume target %s is not a directory in the image",
+                                         *d);
                 if (readonly && kind == IMAGE_PATH_DIR)
-                        return error_unsupported(reterr, "an anonymous volume over files of a read-only image");
+                        return error_unsupported(reterr,
+                                                 "an anonymous volume over files of a read-only image");
                 if (kind == IMAGE_PATH_ABSENT || readonly)
                         c->directories[n++] = *d;
                 else
@@ -237,13 +254,15 @@ static int check_volume_contents(const CreateContext *c, EngineError *reterr) {
                         continue;
                 r = image_path_kind(c->image, s->destination, &kind);
                 if (r < 0)
-                        return error_set_status(reterr, r, 500, "cannot look %s up in the image: %s", s->destination,
-                                                strerrordesc_np(-r));
+                        return error_set_status(reterr, r, 500, "cannot look %s up in the image: %s",
+                                                s->destination, strerrordesc_np(-r));
                 if (kind == IMAGE_PATH_DIR)
-                        return error_set(reterr, -EOPNOTSUPP,
-                                         "copying the image's files at %s into the new volume %s is not supported by this "
-                                         "version of berth; use the option nocopy",
-                                         s->destination, s->name);
+                        return error_set(
+                                        reterr, -EOPNOTSUPP,
+                                        "copying the image's files at %s into the new volume %s is not "
+                                        "supported by this "
+                                        "version of berth; use the option nocopy",
+                                        s->destination, s->name);
         }
         return 0;
 }
@@ -301,7 +320,8 @@ static int write_texts(CreateContext *c, ContainerPlan *plan) {
         return r >= 0 ? plan_directories(c, plan) : r;
 }
 
-static int build(CreateContext *c, json_object *request, const char *platform, ContainerPlan *plan, EngineError *reterr) {
+static int build(CreateContext *c, json_object *request, const char *platform, ContainerPlan *plan,
+                 EngineError *reterr) {
         _cleanup_image_ Image *image = NULL;
         int r;
 
@@ -338,10 +358,11 @@ static int build(CreateContext *c, json_object *request, const char *platform, C
  * container_plan - see container-config.h. @request and the strings are borrowed; @ret is to be freed by
  * container_plan_done(). @platform may be NULL.
  *
- * Return: 0; -EINVAL, -ENOENT (image, network, peer), -EOPNOTSUPP with the option's name, -ENOMEM, each with a text.
+ * Return: 0; -EINVAL, -ENOENT (image, network, peer), -EOPNOTSUPP with the option's name, -ENOMEM, each with
+ * a text.
  */
-int container_plan(Manager *m, const char *id, const char *name, const char *platform, json_object *request, ContainerPlan *ret,
-                   EngineError *reterr) {
+int container_plan(Manager *m, const char *id, const char *name, const char *platform, json_object *request,
+                   ContainerPlan *ret, EngineError *reterr) {
         _cleanup_create_ CreateContext c = { .manager = m, .id = id, .name = name };
         _cleanup_plan_ ContainerPlan plan = {};
         int r;

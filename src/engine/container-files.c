@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Contents of the small files that are bound into a container: hosts and resolv.conf. The line of the container's own
- * address is added at start, when there is one.
+ * Contents of the small files that are bound into a container: hosts and resolv.conf. The line of the
+ * container's own address is added at start, when there is one.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -56,7 +56,8 @@ int create_check_files(const CreateContext *c, EngineError *reterr) {
                 if (streq(entry + n + 1, "host-gateway"))
                         return error_unsupported(reterr, "HostConfig.ExtraHosts with host-gateway");
                 if (!is_address(entry + n + 1))
-                        return error_set(reterr, -EINVAL, "invalid IP address in add-host: \"%s\"", entry + n + 1);
+                        return error_set(reterr, -EINVAL, "invalid IP address in add-host: \"%s\"",
+                                         entry + n + 1);
         }
         for (size_t i = 0; dns && i < json_object_array_length(dns); i++) {
                 const char *address = json_object_get_string(json_object_array_get_idx(dns, i));
@@ -74,7 +75,8 @@ int create_hosts(const CreateContext *c, char **ret) {
         _cleanup_free_ char *host = NULL;
         int r;
 
-        if (streq(c->network, "host") && read_file_at(AT_FDCWD, "/etc/hosts", FILE_MAX / 2, &host, NULL) >= 0)
+        if (streq(c->network, "host") &&
+            read_file_at(AT_FDCWD, "/etc/hosts", FILE_MAX / 2, &host, NULL) >= 0)
                 r = buffer_append_str(&b, host);
         else
                 r = buffer_append_str(&b, "127.0.0.1\tlocalhost\n"
@@ -103,9 +105,10 @@ static int put_list(Buffer *b, const char *keyword, json_object *list) {
         return r >= 0 ? buffer_append_str(b, "\n") : r;
 }
 
-/* Copies the host's lines, leaving out what the user replaces, and resolvers that only the host itself can reach. */
-static int put_host_lines(Buffer *b, const char *text, bool nameservers, bool search, bool options, bool loopback,
-                          size_t *ret_nameservers) {
+/* Copies the host's lines, leaving out what the user replaces, and resolvers that only the host itself can
+ * reach. */
+static int put_host_lines(Buffer *b, const char *text, bool nameservers, bool search, bool options,
+                          bool loopback, size_t *ret_nameservers) {
         _cleanup_strv_ char **lines = NULL;
         int r;
 
@@ -128,16 +131,18 @@ static int put_host_lines(Buffer *b, const char *text, bool nameservers, bool se
 }
 
 /**
- * create_resolv_conf - text of /etc/resolv.conf: the host's, with the user's Dns, DnsSearch and DnsOptions in place of its
- * own lines. With a network of its own a container cannot reach a resolver on the host's loopback; systemd-resolved keeps
- * the real servers in a second file. If none is left there is none: public servers nobody asked for are no fallback.
+ * create_resolv_conf - text of /etc/resolv.conf: the host's, with the user's Dns, DnsSearch and DnsOptions
+ * in place of its own lines. With a network of its own a container cannot reach a resolver on the host's
+ * loopback; systemd-resolved keeps the real servers in a second file. If none is left there is none: public
+ * servers nobody asked for are no fallback.
  */
 int create_resolv_conf(const CreateContext *c, char **ret) {
         _cleanup_buffer_ Buffer b = BUFFER_INIT(FILE_MAX);
         _cleanup_free_ char *host = NULL, *upstream = NULL;
         json_object *dns = json_get(c->host, "Dns"), *search = json_get(c->host, "DnsSearch");
         json_object *options = json_get(c->host, "DnsOptions");
-        size_t n_dns = dns ? json_object_array_length(dns) : 0, n_search = search ? json_object_array_length(search) : 0;
+        size_t n_dns = dns ? json_object_array_length(dns) : 0,
+               n_search = search ? json_object_array_length(search) : 0;
         size_t n_options = options ? json_object_array_length(options) : 0, found = 0;
         bool own = streq(c->network, "bridge");
         int r = 0;
@@ -149,8 +154,10 @@ int create_resolv_conf(const CreateContext *c, char **ret) {
         if (host)
                 r = put_host_lines(&b, host, n_dns == 0, n_search == 0, n_options == 0, !own, &found);
         for (size_t i = 0; r >= 0 && i < n_dns; i++)
-                r = buffer_appendf(&b, "nameserver %s\n", json_object_get_string(json_object_array_get_idx(dns, i)));
-        if (r >= 0 && n_search > 0 && !streq(json_object_get_string(json_object_array_get_idx(search, 0)), "."))
+                r = buffer_appendf(&b, "nameserver %s\n",
+                                   json_object_get_string(json_object_array_get_idx(dns, i)));
+        if (r >= 0 && n_search > 0 &&
+            !streq(json_object_get_string(json_object_array_get_idx(search, 0)), "."))
                 r = put_list(&b, "search", search);
         if (r >= 0 && n_options > 0)
                 r = put_list(&b, "options", options);

@@ -10,10 +10,11 @@
 #include "image/image-store.h"
 
 static const char *const key_names[_FILTER_MAX] = {
-        [FILTER_ID] = "id",         [FILTER_NAME] = "name",         [FILTER_LABEL] = "label",     [FILTER_STATUS] = "status",
-        [FILTER_EXITED] = "exited", [FILTER_ANCESTOR] = "ancestor", [FILTER_BEFORE] = "before",   [FILTER_SINCE] = "since",
-        [FILTER_HEALTH] = "health", [FILTER_NETWORK] = "network",   [FILTER_VOLUME] = "volume",   [FILTER_IS_TASK] = "is-task",
-        [FILTER_EXPOSE] = "expose", [FILTER_PUBLISH] = "publish",   [FILTER_ISOLATION] = "isolation",
+        [FILTER_ID] = "id",           [FILTER_NAME] = "name",       [FILTER_LABEL] = "label",
+        [FILTER_STATUS] = "status",   [FILTER_EXITED] = "exited",   [FILTER_ANCESTOR] = "ancestor",
+        [FILTER_BEFORE] = "before",   [FILTER_SINCE] = "since",     [FILTER_HEALTH] = "health",
+        [FILTER_NETWORK] = "network", [FILTER_VOLUME] = "volume",   [FILTER_IS_TASK] = "is-task",
+        [FILTER_EXPOSE] = "expose",   [FILTER_PUBLISH] = "publish", [FILTER_ISOLATION] = "isolation",
 };
 
 /** container_filter_done - free all. */
@@ -60,7 +61,8 @@ static int take_values(json_object *o, char ***values, EngineError *reterr) {
 }
 
 static int check_values(const ContainerFilter *f, ContainerFilterKey key, EngineError *reterr) {
-        static const char *const states[] = { "created", "running", "paused", "restarting", "removing", "exited", "dead" };
+        static const char *const states[] = { "created",  "running", "paused", "restarting",
+                                              "removing", "exited",  "dead" };
         static const char *const healths[] = { "none", "starting", "healthy", "unhealthy" };
 
         for (char **v = f->values[key]; v && *v; v++) {
@@ -72,11 +74,15 @@ static int check_values(const ContainerFilter *f, ContainerFilterKey key, Engine
                 for (size_t i = 0; key == FILTER_HEALTH && i < ELEMENTSOF(healths); i++)
                         known = known || streq(healths[i], *v);
                 if (!known && key == FILTER_STATUS)
-                        return error_set(reterr, -EINVAL,
-                                         "invalid filter 'status=%s': invalid value for state (%s): must be one of created, "
-                                         "running, paused, restarting, removing, exited, dead",
-                                         *v, *v);
-                if (!known || (key == FILTER_IS_TASK && !streq(*v, "true") && !streq(*v, "false") && parse_bool(*v) < 0) ||
+                        return error_set(
+                                        reterr, -EINVAL,
+                                        "invalid filter 'status=%s': invalid value for state (%s): must "
+                                        "be one of created, "
+                                        "running, paused, restarting, removing, exited, dead",
+                                        *v, *v);
+                if (!known ||
+                    (key == FILTER_IS_TASK && !streq(*v, "true") && !streq(*v, "false") &&
+                     parse_bool(*v) < 0) ||
                     (key == FILTER_EXITED && parse_i64(*v, INT32_MIN, INT32_MAX, &code) < 0))
                         return error_set(reterr, -EINVAL, "invalid filter '%s=%s'", key_names[key], *v);
         }
@@ -191,7 +197,8 @@ static bool matches_exited(char *const *values, const Container *c) {
         for (; *values; values++) {
                 int64_t code;
 
-                if (parse_i64(*values, INT32_MIN, INT32_MAX, &code) >= 0 && code == container_docker_exit_code(c))
+                if (parse_i64(*values, INT32_MIN, INT32_MAX, &code) >= 0 &&
+                    code == container_docker_exit_code(c))
                         return true;
         }
         return false;
@@ -227,10 +234,12 @@ static bool matches_name(char *const *patterns, const char *name) {
 
 /** container_filter_match_state - see container-filter.h. */
 bool container_filter_match_state(const ContainerFilter *f, Container *c) {
-        return matches_name(f->values[FILTER_NAME], c->name) && matches_pattern(f->values[FILTER_ID], c->id) &&
+        return matches_name(f->values[FILTER_NAME], c->name) &&
+               matches_pattern(f->values[FILTER_ID], c->id) &&
                matches_exact(f->values[FILTER_STATUS], container_status_to_string(c->status)) &&
-               matches_exited(f->values[FILTER_EXITED], c) && matches_order(f, c) && matches_task(f->values[FILTER_IS_TASK]) &&
-               matches_exact(f->values[FILTER_HEALTH], "none") && !f->values[FILTER_PUBLISH];
+               matches_exited(f->values[FILTER_EXITED], c) && matches_order(f, c) &&
+               matches_task(f->values[FILTER_IS_TASK]) && matches_exact(f->values[FILTER_HEALTH], "none") &&
+               !f->values[FILTER_PUBLISH];
 }
 
 static bool matches_labels(char *const *values, json_object *labels) {
@@ -254,7 +263,8 @@ static bool has_layers(Container *c, const char *ancestor) {
         const char *lower;
         size_t n = 0, i = 0;
 
-        if (isempty(ancestor) || strv_split(ancestor, ' ', &l) < 0 || fields_load_at(c->dir_fd, "shim.conf", &conf) < 0)
+        if (isempty(ancestor) || strv_split(ancestor, ' ', &l) < 0 ||
+            fields_load_at(c->dir_fd, "shim.conf", &conf) < 0)
                 return false;
         while (fields_get_nth(&conf, "lower", n))
                 n++;
@@ -271,7 +281,8 @@ static bool matches_ancestor(const ContainerFilter *f, Container *c) {
         char *const *values = f->values[FILTER_ANCESTOR];
 
         for (size_t i = 0; values && values[i]; i++)
-                if (streq(values[i], c->image) || streq(f->ancestor_ids[i], c->image_id) || has_layers(c, f->ancestor_layers[i]))
+                if (streq(values[i], c->image) || streq(f->ancestor_ids[i], c->image_id) ||
+                    has_layers(c, f->ancestor_layers[i]))
                         return true;
         return !values;
 }
@@ -281,7 +292,8 @@ static bool matches_volume(char *const *values, json_object *mounts) {
                 for (size_t i = 0; mounts && i < json_object_array_length(mounts); i++) {
                         json_object *o = json_object_array_get_idx(mounts, i);
 
-                        if (streq(json_string_or(o, "Name", ""), *v) || streq(json_string_or(o, "Destination", ""), *v) ||
+                        if (streq(json_string_or(o, "Name", ""), *v) ||
+                            streq(json_string_or(o, "Destination", ""), *v) ||
                             streq(json_string_or(o, "Source", ""), *v))
                                 return true;
                 }
@@ -305,5 +317,6 @@ bool container_filter_match_config(const ContainerFilter *f, Container *c, json_
         return matches_labels(f->values[FILTER_LABEL], json_get(o, "Labels")) &&
                matches_exact(f->values[FILTER_NETWORK], json_string_or(host, "NetworkMode", "")) &&
                matches_volume(f->values[FILTER_VOLUME], json_get(config, "Mounts")) &&
-               matches_expose(f->values[FILTER_EXPOSE], json_get(o, "ExposedPorts")) && matches_ancestor(f, c);
+               matches_expose(f->values[FILTER_EXPOSE], json_get(o, "ExposedPorts")) &&
+               matches_ancestor(f, c);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A container as Docker's clients see it: config.json (what it was asked to be) and the object (what it is now). Field
- * order is Docker's, empty lists and objects are what Docker sends for each field.
+ * A container as Docker's clients see it: config.json (what it was asked to be) and the object (what it is
+ * now). Field order is Docker's, empty lists and objects are what Docker sends for each field.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -33,7 +33,8 @@ static int set_time(json_object *o, const char *key, usec_t t) {
 
 static char *error_text(const Container *c) {
         if (c->ran && c->exit_code == EXIT_CODE_UNKNOWN && !container_is_up(c))
-                return str_concat("exit status unknown: ", isempty(c->error) ? "nobody saw the container end" : c->error);
+                return str_concat("exit status unknown: ",
+                                  isempty(c->error) ? "nobody saw the container end" : c->error);
         return strdup(strempty(c->error));
 }
 
@@ -129,7 +130,8 @@ static uint64_t tree_size(int parent_fd, const char *name, unsigned depth) {
         while ((e = readdir(dir))) {
                 struct stat st;
 
-                if (streq(e->d_name, ".") || streq(e->d_name, "..") || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                if (streq(e->d_name, ".") || streq(e->d_name, "..") ||
+                    fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                         continue;
                 if (S_ISDIR(st.st_mode))
                         size += depth < DEPTH_MAX ? tree_size(fd, e->d_name, depth + 1) : 0;
@@ -205,14 +207,16 @@ static int put_tail(Container *c, json_object *config, bool size, json_object *o
         return r >= 0 ? network_put_settings(c, config, o) : r;
 }
 
-/** container_to_inspect - Docker's ContainerInspectResponse, new reference. Return: 0 or -errno with a text. */
+/** container_to_inspect - Docker's ContainerInspectResponse, new reference. Return: 0 or -errno with a text.
+ */
 int container_to_inspect(Container *c, bool size, json_object **ret, EngineError *reterr) {
         _cleanup_json_ json_object *config = NULL, *o = json_object_new_object();
         int r;
 
         r = o ? container_load_config(c, &config) : -ENOMEM;
         if (r < 0)
-                return error_set_status(reterr, r, 500, "cannot read config.json of container %s: %s", c->id, strerrordesc_np(-r));
+                return error_set_status(reterr, r, 500, "cannot read config.json of container %s: %s", c->id,
+                                        strerrordesc_np(-r));
         r = put_head(c, config, o);
         if (r >= 0)
                 r = put_tail(c, config, size, o);
@@ -261,7 +265,8 @@ static char *command_line(json_object *config) {
 }
 
 static int put_summary(Container *c, json_object *config, json_object *o) {
-        _cleanup_free_ char *name = str_concat("/", c->name), *command = command_line(config), *status = human_status(c);
+        _cleanup_free_ char *name = str_concat("/", c->name), *command = command_line(config),
+                            *status = human_status(c);
         json_object *names = json_object_new_array(), *labels;
         int r = json_set_str(o, "Id", c->id);
 
@@ -324,7 +329,8 @@ int container_to_summary(Container *c, bool size, json_object **ret, EngineError
         int r = container_load_config(c, &config);
 
         if (r < 0)
-                return error_set_status(reterr, r, 500, "cannot read config.json of container %s: %s", c->id, strerrordesc_np(-r));
+                return error_set_status(reterr, r, 500, "cannot read config.json of container %s: %s", c->id,
+                                        strerrordesc_np(-r));
         r = summary_from(c, config, size, ret);
         return r < 0 ? error_fill(reterr, r) : 0;
 }
@@ -358,13 +364,13 @@ static int list_add(Container *c, const ContainerFilter *f, bool size, json_obje
 }
 
 /**
- * container_list_json - see container-config.h; youngest first. A positive @limit shows that many whatever their state, and
- * so does a filter by status; @limit of zero or less is none.
+ * container_list_json - see container-config.h; youngest first. A positive @limit shows that many whatever
+ * their state, and so does a filter by status; @limit of zero or less is none.
  *
  * Return: 0, -EINVAL (filters), -ENOENT (container of before or since), -ENOMEM.
  */
-int container_list_json(Manager *m, bool all, int64_t limit, bool size, const char *filters, json_object **ret,
-                        EngineError *reterr) {
+int container_list_json(Manager *m, bool all, int64_t limit, bool size, const char *filters,
+                        json_object **ret, EngineError *reterr) {
         _cleanup_container_filter_ ContainerFilter f = {};
         _cleanup_json_ json_object *list = json_object_new_array();
         _cleanup_free_ Container **sorted = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How an image's configuration and the user's become one: Docker's rules, field by field. The user's word wins, lists of
- * the environment are joined by name, Entrypoint and Cmd depend on one another.
+ * How an image's configuration and the user's become one: Docker's rules, field by field. The user's word
+ * wins, lists of the environment are joined by name, Entrypoint and Cmd depend on one another.
  */
 #include "../basic/json.h"
 #include "../basic/str.h"
@@ -108,7 +108,8 @@ static int merge_command(CreateContext *c, EngineError *reterr) {
                 }
         }
         entrypoint = json_get(c->config, "Entrypoint");
-        if (list_length(entrypoint) == 1 && isempty(json_object_get_string(json_object_array_get_idx(entrypoint, 0)))) {
+        if (list_length(entrypoint) == 1 &&
+            isempty(json_object_get_string(json_object_array_get_idx(entrypoint, 0)))) {
                 r = json_set_null(c->config, "Entrypoint");
                 if (r < 0)
                         return r;
@@ -142,8 +143,11 @@ static int merge_volumes(CreateContext *c, EngineError *reterr) {
                 if (!clean)
                         return -ENOMEM;
                 if (streq(clean, "/"))
-                        return error_set(reterr, -EINVAL,
-                                         "invalid volume specification: '%s': invalid specification: destination can't be '/'", key);
+                        return error_set(
+                                        reterr, -EINVAL,
+                                        "invalid volume specification: '%s': invalid specification: "
+                                        "destination can't be '/'",
+                                        key);
                 /* A mount of the user's at the same place takes its role. */
                 if (mount_specs_find(&c->mounts, clean))
                         continue;
@@ -165,15 +169,19 @@ static bool healthcheck_asks(json_object *healthcheck) {
 static int merge_healthcheck(CreateContext *c, EngineError *reterr) {
         json_object *user = json_get(c->config, "Healthcheck");
 
-        if (healthcheck_asks(user) || (user && json_object_object_length(user) > 0 && !json_get(user, "Test")))
+        if (healthcheck_asks(user) ||
+            (user && json_object_object_length(user) > 0 && !json_get(user, "Test")))
                 return error_unsupported(reterr, "Config.Healthcheck");
         if (!user && healthcheck_asks(json_get(c->image->config, "Healthcheck")))
-                return json_add_str(c->warnings,
-                                    "The image's HEALTHCHECK is not run: health checks are not supported by this version of berth.");
+                return json_add_str(
+                                c->warnings,
+                                "The image's HEALTHCHECK is not run: health checks are not supported by "
+                                "this version of berth.");
         return 0;
 }
 
-/** create_merge_image - lay the image's configuration under Config and fill argv. Return: 0, -EINVAL, -EOPNOTSUPP, -ENOMEM. */
+/** create_merge_image - lay the image's configuration under Config and fill argv. Return: 0, -EINVAL,
+ * -EOPNOTSUPP, -ENOMEM. */
 int create_merge_image(CreateContext *c, EngineError *reterr) {
         int r;
 
@@ -200,8 +208,8 @@ int create_merge_image(CreateContext *c, EngineError *reterr) {
 }
 
 /**
- * create_build_env - what the process starts with: PATH, HOSTNAME and with a terminal TERM, then Config.Env over them.
- * A name without `=` takes a default away.
+ * create_build_env - what the process starts with: PATH, HOSTNAME and with a terminal TERM, then Config.Env
+ * over them. A name without `=` takes a default away.
  */
 int create_build_env(CreateContext *c) {
         _cleanup_strv_ char **user = NULL;
@@ -209,7 +217,8 @@ int create_build_env(CreateContext *c) {
 
         r = strv_extend(&c->env, PATH_DEFAULT);
         if (r >= 0)
-                r = strv_consume(&c->env, str_concat("HOSTNAME=", json_string_or(c->config, "Hostname", "")));
+                r = strv_consume(&c->env,
+                                 str_concat("HOSTNAME=", json_string_or(c->config, "Hostname", "")));
         if (r >= 0 && c->tty)
                 r = strv_extend(&c->env, "TERM=xterm");
         if (r >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Resource limits: checked with Docker's texts, then said as properties of the payload's scope. systemd applies them, shows
- * them, and lets the administrator change them; the runtime writes none.
+ * Resource limits: checked with Docker's texts, then said as properties of the payload's scope. systemd
+ * applies them, shows them, and lets the administrator change them; the runtime writes none.
  */
 #include <sched.h>
 
@@ -21,7 +21,8 @@ static int64_t number(const CreateContext *c, const char *key) {
 }
 
 static int check_memory(const CreateContext *c, EngineError *reterr) {
-        int64_t memory = number(c, "Memory"), swap = number(c, "MemorySwap"), reservation = number(c, "MemoryReservation");
+        int64_t memory = number(c, "Memory"), swap = number(c, "MemorySwap"),
+                reservation = number(c, "MemoryReservation");
 
         if (memory != 0 && memory < MEMORY_MIN)
                 return error_set(reterr, -EINVAL, "Minimum memory limit allowed is 6MB");
@@ -29,15 +30,19 @@ static int check_memory(const CreateContext *c, EngineError *reterr) {
                 return error_set(reterr, -EINVAL,
                                  "Minimum memoryswap limit should be larger than memory limit, see usage");
         if (memory == 0 && swap > 0)
-                return error_set(reterr, -EINVAL,
-                                 "You should always set the Memory limit when using Memoryswap limit, see usage");
+                return error_set(
+                                reterr, -EINVAL,
+                                "You should always set the Memory limit when using Memoryswap limit, see "
+                                "usage");
         if (swap < -1)
                 return error_set(reterr, -EINVAL, "invalid MemorySwap");
         if (reservation != 0 && reservation < MEMORY_MIN)
                 return error_set(reterr, -EINVAL, "Minimum memory reservation allowed is 6MB");
         if (memory > 0 && reservation > 0 && memory < reservation)
-                return error_set(reterr, -EINVAL,
-                                 "Minimum memory limit can not be less than memory reservation limit, see usage");
+                return error_set(
+                                reterr, -EINVAL,
+                                "Minimum memory limit can not be less than memory reservation limit, see "
+                                "usage");
         /* As much swap again as memory, unless the user said. */
         if (memory > 0 && swap == 0 && memory <= INT64_MAX / 2)
                 return json_set_int(c->host, "MemorySwap", memory * 2);
@@ -50,15 +55,21 @@ static int check_cpu(const CreateContext *c, EngineError *reterr) {
         long n = sysconf(_SC_NPROCESSORS_ONLN);
 
         if (nano != 0 && period != 0)
-                return error_set(reterr, -EINVAL, "Conflicting options: Nano CPUs and CPU Period cannot both be set.");
+                return error_set(reterr, -EINVAL,
+                                 "Conflicting options: Nano CPUs and CPU Period cannot both be set.");
         if (nano != 0 && quota != 0)
-                return error_set(reterr, -EINVAL, "Conflicting options: Nano CPUs and CPU Quota cannot both be set.");
+                return error_set(reterr, -EINVAL,
+                                 "Conflicting options: Nano CPUs and CPU Quota cannot both be set.");
         if (nano < 0 || (n > 0 && nano > n * INT64_C(1000000000)))
-                return error_set(reterr, -EINVAL,
-                                 "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available", n, n);
+                return error_set(
+                                reterr, -EINVAL,
+                                "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available",
+                                n, n);
         if (period != 0 && (period < 1000 || period > 1000000))
-                return error_set(reterr, -EINVAL,
-                                 "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
+                return error_set(
+                                reterr, -EINVAL,
+                                "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s "
+                                "(i.e. 1000000)");
         if (quota > 0 && quota < 1000)
                 return error_set(reterr, -EINVAL, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
         if (quota < -1)
@@ -85,18 +96,24 @@ static int check_ulimits(const CreateContext *c, EngineError *reterr) {
                         known = known || streq(names[j], name);
                 if (!known)
                         return error_set(reterr, -EINVAL, "invalid ulimit type: %s", name);
-                if (json_get_int(o, "Soft", -1, INT64_MAX, &soft) < 0 || json_get_int(o, "Hard", -1, INT64_MAX, &hard) < 0)
+                if (json_get_int(o, "Soft", -1, INT64_MAX, &soft) < 0 ||
+                    json_get_int(o, "Hard", -1, INT64_MAX, &hard) < 0)
                         return error_set(reterr, -EINVAL, "invalid ulimit %s", name);
                 if (hard >= 0 && (soft > hard || soft == -1))
-                        return error_set(reterr, -EINVAL, "ulimit soft limit must be less than or equal to hard limit: %lld > %lld",
-                                         (long long) soft, (long long) hard);
+                        return error_set(
+                                        reterr, -EINVAL,
+                                        "ulimit soft limit must be less than or equal to hard limit: %lld "
+                                        "> %lld",
+                                        (long long) soft, (long long) hard);
         }
         return 0;
 }
 
-/** create_validate_resources - check HostConfig's limits, fill MemorySwap and ShmSize. Return: 0, -EINVAL, -ENOMEM. */
+/** create_validate_resources - check HostConfig's limits, fill MemorySwap and ShmSize. Return: 0, -EINVAL,
+ * -ENOMEM. */
 int create_validate_resources(CreateContext *c, EngineError *reterr) {
-        int64_t weight = number(c, "BlkioWeight"), score = number(c, "OomScoreAdj"), shm = number(c, "ShmSize");
+        int64_t weight = number(c, "BlkioWeight"), score = number(c, "OomScoreAdj"),
+                shm = number(c, "ShmSize");
         int r;
 
         r = check_memory(c, reterr);
@@ -109,7 +126,8 @@ int create_validate_resources(CreateContext *c, EngineError *reterr) {
         if (weight != 0 && (weight < 10 || weight > 1000))
                 return error_set(reterr, -EINVAL, "Range of blkio weight is from 10 to 1000");
         if (score < -1000 || score > 1000)
-                return error_set(reterr, -EINVAL, "Invalid value %lld, range for oom score adj is [-1000, 1000]",
+                return error_set(reterr, -EINVAL,
+                                 "Invalid value %lld, range for oom score adj is [-1000, 1000]",
                                  (long long) score);
         if (shm < 0)
                 return error_set(reterr, -EINVAL, "SHM size can not be less than 0");
@@ -127,7 +145,8 @@ static int put(Buffer *b, const char *name, uint64_t value) {
 }
 
 static int put_memory(const CreateContext *c, Buffer *b) {
-        int64_t memory = number(c, "Memory"), swap = number(c, "MemorySwap"), reservation = number(c, "MemoryReservation");
+        int64_t memory = number(c, "Memory"), swap = number(c, "MemorySwap"),
+                reservation = number(c, "MemoryReservation");
         int r = 0;
 
         if (memory > 0)
@@ -151,7 +170,8 @@ static int put_cpu(const CreateContext *c, Buffer *b) {
                 r = put(b, "CPUQuotaPerSecUSec", MAX((uint64_t) nano / 1000, UINT64_C(1)));
         else if (quota > 0)
                 r = put(b, "CPUQuotaPerSecUSec",
-                        (uint64_t) ((__int128) quota * 1000000 / (period > 0 ? period : CPU_PERIOD_DEFAULT)));
+                        (uint64_t) ((__int128) quota * 1000000 /
+                                    (period > 0 ? period : CPU_PERIOD_DEFAULT)));
         if (r >= 0 && period > 0)
                 r = put(b, "CPUQuotaPeriodUSec", (uint64_t) period);
         /* 2..262144 onto 1..10000 */

@@ -3,9 +3,12 @@
 #include "../basic/str.h"
 #include "create.h"
 
-/* Names that may be given without a path; `runc` stays a name even where only another runtime is installed. */
-static const char *const runtime_names[] = { "berth-runtime", "crun", "runc", "youki", "runsc", "kata-runtime" };
-static const char *const runtime_dirs[] = { BERTH_BINDIR, "/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin" };
+/* Names that may be given without a path; `runc` stays a name even where only another runtime is installed.
+ */
+static const char *const runtime_names[] = { "berth-runtime", "crun",  "runc",
+                                             "youki",         "runsc", "kata-runtime" };
+static const char *const runtime_dirs[] = { BERTH_BINDIR, "/usr/bin", "/usr/local/bin", "/usr/sbin",
+                                            "/usr/local/sbin" };
 
 static int find_by_name(const char *name, char **ret) {
         for (size_t i = 0; i < ELEMENTSOF(runtime_dirs); i++) {
@@ -21,7 +24,8 @@ static int find_by_name(const char *name, char **ret) {
         return -ENOENT;
 }
 
-/** create_find_runtime - HostConfig.Runtime to a path; fills in the default's name. Return: 0, -EINVAL, -ENOMEM. */
+/** create_find_runtime - HostConfig.Runtime to a path; fills in the default's name. Return: 0, -EINVAL,
+ * -ENOMEM. */
 int create_find_runtime(CreateContext *c, EngineError *reterr) {
         const char *name = json_string_or(c->host, "Runtime", "");
         int r;
@@ -37,8 +41,9 @@ int create_find_runtime(CreateContext *c, EngineError *reterr) {
                 c->runtime = strdup(name);
                 if (!c->runtime)
                         return -ENOMEM;
-                return access(name, X_OK) >= 0 ? 0 :
-                                                 error_set(reterr, -EINVAL, "unknown or invalid runtime name: %s", name);
+                return access(name, X_OK) >= 0 ? 0
+                                               : error_set(reterr, -EINVAL,
+                                                           "unknown or invalid runtime name: %s", name);
         }
         for (size_t i = 0; i < ELEMENTSOF(runtime_names); i++)
                 if (streq(runtime_names[i], name)) {

@@ -62,7 +62,8 @@ static int parse_option(CreateContext *c, const char *option, EngineError *reter
         return error_set(reterr, -EINVAL, "invalid --security-opt 2: \"%s\"", option);
 }
 
-/** create_parse_security - SecurityOpt, CapAdd, CapDrop and Privileged. Return: 0, -EINVAL, -EOPNOTSUPP, -ENOMEM. */
+/** create_parse_security - SecurityOpt, CapAdd, CapDrop and Privileged. Return: 0, -EINVAL, -EOPNOTSUPP,
+ * -ENOMEM. */
 int create_parse_security(CreateContext *c, EngineError *reterr) {
         json_object *options = json_get(c->host, "SecurityOpt");
         int r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Checks of a create request that are neither about resources nor about security: names, modes, network, restart policy.
- * The texts are Docker's where clients show or match them.
+ * Checks of a create request that are neither about resources nor about security: names, modes, network,
+ * restart policy. The texts are Docker's where clients show or match them.
  */
 #include <sys/utsname.h>
 
@@ -17,18 +17,26 @@ static int check_restart_policy(const CreateContext *c, EngineError *reterr) {
         int64_t count = 0;
 
         if (json_get_int(policy, "MaximumRetryCount", INT32_MIN, INT32_MAX, &count) < 0)
-                return error_set(reterr, -EINVAL, "invalid JSON: HostConfig.RestartPolicy.MaximumRetryCount must be an integer");
+                return error_set(
+                                reterr, -EINVAL,
+                                "invalid JSON: HostConfig.RestartPolicy.MaximumRetryCount must be an "
+                                "integer");
         if (!isempty(name) && !streq(name, "no") && !streq(name, "always") && !streq(name, "on-failure") &&
             !streq(name, "unless-stopped"))
-                return error_set(reterr, -EINVAL,
-                                 "invalid restart policy: unknown policy '%s'; use one of 'no', 'always', 'on-failure', or "
-                                 "'unless-stopped'",
-                                 name);
+                return error_set(
+                                reterr, -EINVAL,
+                                "invalid restart policy: unknown policy '%s'; use one of 'no', 'always', "
+                                "'on-failure', or "
+                                "'unless-stopped'",
+                                name);
         if (!streq(name, "on-failure") && count > 0)
-                return error_set(reterr, -EINVAL,
-                                 "invalid restart policy: maximum retry count can only be used with 'on-failure'");
+                return error_set(
+                                reterr, -EINVAL,
+                                "invalid restart policy: maximum retry count can only be used with "
+                                "'on-failure'");
         if (count < 0)
-                return error_set(reterr, -EINVAL, "invalid restart policy: maximum retry count cannot be negative");
+                return error_set(reterr, -EINVAL,
+                                 "invalid restart policy: maximum retry count cannot be negative");
         (void) json_get_bool(c->host, "AutoRemove", &auto_remove);
         if (auto_remove && !isempty(name) && !streq(name, "no"))
                 return error_set(reterr, -EINVAL, "can't create 'AutoRemove' container with restart policy");
@@ -66,7 +74,8 @@ static int check_log_config(const CreateContext *c, EngineError *reterr) {
         return r;
 }
 
-static int find_peer(CreateContext *c, const char *option, const char *wanted, Container **ret, EngineError *reterr) {
+static int find_peer(CreateContext *c, const char *option, const char *wanted, Container **ret,
+                     EngineError *reterr) {
         int r;
 
         if (isempty(wanted))
@@ -92,10 +101,13 @@ static int check_network(CreateContext *c, EngineError *reterr) {
                 if (r < 0)
                         return r;
                 if (!isempty(json_string_or(c->config, "Hostname", "")))
-                        return error_set(reterr, -EINVAL, "conflicting options: hostname and the network mode");
-                if (!json_is_empty_value(json_get(c->host, "ExtraHosts")))
                         return error_set(reterr, -EINVAL,
-                                         "conflicting options: custom host-to-IP mapping and the network mode");
+                                         "conflicting options: hostname and the network mode");
+                if (!json_is_empty_value(json_get(c->host, "ExtraHosts")))
+                        return error_set(
+                                        reterr, -EINVAL,
+                                        "conflicting options: custom host-to-IP mapping and the network "
+                                        "mode");
                 if (!json_is_empty_value(json_get(c->host, "Dns")))
                         return error_set(reterr, -EINVAL, "conflicting options: dns and the network mode");
                 c->network = str_concat("container:", peer->id);
@@ -113,32 +125,38 @@ static int check_endpoints(const CreateContext *c, json_object *networking, Engi
         json_object *endpoints;
 
         if (json_get_object(networking, "EndpointsConfig", &endpoints) < 0)
-                return error_set(reterr, -EINVAL, "invalid JSON: NetworkingConfig.EndpointsConfig must be an object");
+                return error_set(reterr, -EINVAL,
+                                 "invalid JSON: NetworkingConfig.EndpointsConfig must be an object");
         if (!endpoints)
                 return 0;
         if (json_object_object_length(endpoints) > 1)
-                return error_unsupported(reterr, "more than one network in NetworkingConfig.EndpointsConfig");
+                return error_unsupported(reterr,
+                                         "more than one network in NetworkingConfig.EndpointsConfig");
         json_object_object_foreach(endpoints, name, endpoint) {
                 _cleanup_json_ json_object *checked = NULL;
                 int r;
 
                 if (!streq(streq(name, "default") ? "bridge" : name, c->network)) {
-                        if (streq(name, "none") || streq(name, "host") || streq(name, "bridge") || streq(name, "default"))
-                                return error_set(reterr, -EINVAL,
-                                                 "conflicting options: cannot attach to network %s with network mode %s",
-                                                 name, c->network);
+                        if (streq(name, "none") || streq(name, "host") || streq(name, "bridge") ||
+                            streq(name, "default"))
+                                return error_set(
+                                                reterr, -EINVAL,
+                                                "conflicting options: cannot attach to network %s with "
+                                                "network mode %s",
+                                                name, c->network);
                         if (!startswith(name, "container:"))
                                 return error_set(reterr, -ENOENT, "network %s not found", name);
                 }
-                r = options_merge(endpoint_options, "NetworkingConfig.EndpointsConfig", endpoint, &checked, reterr);
+                r = options_merge(endpoint_options, "NetworkingConfig.EndpointsConfig", endpoint, &checked,
+                                  reterr);
                 if (r < 0)
                         return r;
         }
         return 0;
 }
 
-static int check_one_of(const CreateContext *c, const char *key, const char *const *allowed, const char *fallback,
-                        EngineError *reterr) {
+static int check_one_of(const CreateContext *c, const char *key, const char *const *allowed,
+                        const char *fallback, EngineError *reterr) {
         const char *v = json_string_or(c->host, key, "");
 
         if (isempty(v))
@@ -204,7 +222,8 @@ static int check_hostname(const CreateContext *c, EngineError *reterr) {
 }
 
 static int check_process(const CreateContext *c, EngineError *reterr) {
-        const char *dir = json_string_or(c->config, "WorkingDir", ""), *sig = json_string_or(c->config, "StopSignal", "");
+        const char *dir = json_string_or(c->config, "WorkingDir", ""),
+                   *sig = json_string_or(c->config, "StopSignal", "");
         json_object *size = json_get(c->host, "ConsoleSize");
         json_object *env = json_get(c->config, "Env");
         int64_t timeout = 0;
@@ -216,7 +235,9 @@ static int check_process(const CreateContext *c, EngineError *reterr) {
                         return error_set(reterr, -EINVAL, "invalid environment variable: %s", e);
         }
         if (!isempty(dir) && dir[0] != '/')
-                return error_set(reterr, -EINVAL, "the working directory '%s' is invalid, it needs to be an absolute path", dir);
+                return error_set(reterr, -EINVAL,
+                                 "the working directory '%s' is invalid, it needs to be an absolute path",
+                                 dir);
         if (!isempty(dir)) {
                 _cleanup_free_ char *clean = path_clean(dir);
                 int r = clean ? json_set_str(c->config, "WorkingDir", clean) : -ENOMEM;
@@ -260,7 +281,8 @@ static int check_ports(const CreateContext *c, EngineError *reterr) {
                 dash = strchr(text, '-');
                 if (dash)
                         *dash++ = 0;
-                if (parse_u64(text, 65535, &first) < 0 || parse_u64(dash ?: text, 65535, &last) < 0 || last < first ||
+                if (parse_u64(text, 65535, &first) < 0 || parse_u64(dash ?: text, 65535, &last) < 0 ||
+                    last < first ||
                     (slash && !streq(slash, "tcp") && !streq(slash, "udp") && !streq(slash, "sctp")))
                         return error_set(reterr, -EINVAL, "invalid port specification: \"%s\"", key);
         }

@@ -7,8 +7,8 @@
 #include "mount-spec.h"
 
 /*
- * What the steps of container_plan() share while one request is worked on. JSON members are borrowed from the plan's
- * config.json, except where said otherwise.
+ * What the steps of container_plan() share while one request is worked on. JSON members are borrowed from
+ * the plan's config.json, except where said otherwise.
  */
 typedef struct CreateContext {
         Manager *manager;

@@ -30,7 +30,8 @@ static bool console_size_is_valid(json_object *size) {
         for (size_t i = 0; i < 2; i++) {
                 json_object *n = json_object_array_get_idx(size, i);
 
-                if (!json_object_is_type(n, json_type_int) || json_object_get_int64(n) < 0 || json_object_get_int64(n) > UINT16_MAX)
+                if (!json_object_is_type(n, json_type_int) || json_object_get_int64(n) < 0 ||
+                    json_object_get_int64(n) > UINT16_MAX)
                         return false;
         }
         return true;
@@ -53,7 +54,9 @@ int exec_check_request(json_object *request, EngineError *reterr) {
                 return error_set(reterr, -EINVAL, "No exec command specified");
         dir = json_string_or(request, "WorkingDir", "");
         if (!isempty(dir) && dir[0] != '/')
-                return error_set(reterr, -EINVAL, "the working directory '%s' is invalid, it needs to be an absolute path", dir);
+                return error_set(reterr, -EINVAL,
+                                 "the working directory '%s' is invalid, it needs to be an absolute path",
+                                 dir);
         env = json_get(request, "Env");
         for (size_t i = 0; env && i < json_object_array_length(env); i++) {
                 const char *e = json_object_get_string(json_object_array_get_idx(env, i));
@@ -66,7 +69,8 @@ int exec_check_request(json_object *request, EngineError *reterr) {
         return 0;
 }
 
-static int put_env(json_object *out, json_object *container_process, json_object *request, bool tty, const UserIdentity *identity) {
+static int put_env(json_object *out, json_object *container_process, json_object *request, bool tty,
+                   const UserIdentity *identity) {
         _cleanup_strv_ char **env = NULL, **user = NULL;
         int r;
 
@@ -100,8 +104,10 @@ static int put_user(json_object *out, const UserIdentity *identity) {
 }
 
 /* Who is not root has nothing effective after an exec anyway; said in full it is so before, too. */
-static int put_capabilities(json_object *out, json_object *container_process, bool privileged, const UserIdentity *identity) {
-        json_object *own = json_get(json_get(container_process, "capabilities"), "bounding"), *o = json_object_new_object();
+static int put_capabilities(json_object *out, json_object *container_process, bool privileged,
+                            const UserIdentity *identity) {
+        json_object *own = json_get(json_get(container_process, "capabilities"), "bounding"),
+                    *o = json_object_new_object();
         static const char *const sets[] = { "bounding", "effective", "permitted" };
         int r = json_set(out, "capabilities", o);
 
@@ -128,7 +134,8 @@ static int put_console_size(json_object *out, json_object *request) {
         json_object *size = json_get(request, "ConsoleSize"), *o;
         int r;
 
-        if (!size || json_object_array_length(size) != 2 || json_object_get_int64(json_object_array_get_idx(size, 0)) == 0)
+        if (!size || json_object_array_length(size) != 2 ||
+            json_object_get_int64(json_object_array_get_idx(size, 0)) == 0)
                 return 0;
         o = json_object_new_object();
         r = json_set(out, "consoleSize", o);
@@ -137,9 +144,10 @@ static int put_console_size(json_object *out, json_object *request) {
         return r >= 0 ? json_set(o, "width", json_object_get(json_object_array_get_idx(size, 1))) : r;
 }
 
-/** exec_build_process - see exec-config.h; @request has passed exec_check_request(). Return: 0, -EINVAL, -ENOMEM. */
-int exec_build_process(json_object *container_process, json_object *request, const UserIdentity *identity, json_object **ret,
-                       EngineError *reterr) {
+/** exec_build_process - see exec-config.h; @request has passed exec_check_request(). Return: 0, -EINVAL,
+ * -ENOMEM. */
+int exec_build_process(json_object *container_process, json_object *request, const UserIdentity *identity,
+                       json_object **ret, EngineError *reterr) {
         _cleanup_json_ json_object *out = json_object_new_object();
         const char *dir = json_string_or(request, "WorkingDir", "");
         bool tty = false, privileged = false;
@@ -159,7 +167,8 @@ int exec_build_process(json_object *container_process, json_object *request, con
         if (r >= 0)
                 r = put_env(out, container_process, request, tty, identity);
         if (r >= 0)
-                r = json_set_str(out, "cwd", isempty(dir) ? json_string_or(container_process, "cwd", "/") : dir);
+                r = json_set_str(out, "cwd",
+                                 isempty(dir) ? json_string_or(container_process, "cwd", "/") : dir);
         if (r >= 0)
                 r = put_capabilities(out, container_process, privileged, identity);
         if (r >= 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An exec is its files (see exec.h): the engine writes .conf and .json and, when it hands the exec to the shim, .started;
- * the shim and the runtime write .pid and .exit. Nothing is kept in memory. Files of finished execs go some minutes later,
- * so that a client that asks for the exit code still finds it.
+ * An exec is its files (see exec.h): the engine writes .conf and .json and, when it hands the exec to the
+ * shim, .started; the shim and the runtime write .pid and .exit. Nothing is kept in memory. Files of
+ * finished execs go some minutes later, so that a client that asks for the exit code still finds it.
  */
 #include "exec.h"
 
@@ -95,7 +95,8 @@ static void collect_finished(int dir_fd) {
         while ((d = readdir(dir))) {
                 struct stat st;
 
-                if (!endswith(d->d_name, ".exit") || strlen(d->d_name) != CONTAINER_ID_LENGTH + strlen(".exit"))
+                if (!endswith(d->d_name, ".exit") ||
+                    strlen(d->d_name) != CONTAINER_ID_LENGTH + strlen(".exit"))
                         continue;
                 if (fstatat(fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) >= 0 &&
                     (usec_t) st.st_mtime * USEC_PER_SEC + EXEC_KEEP_USEC < now)
@@ -105,7 +106,8 @@ static void collect_finished(int dir_fd) {
 }
 
 static int fill(Exec *e, json_object *request) {
-        const char *keys = json_string_or(request, "DetachKeys", ""), *user = json_string_or(request, "User", "");
+        const char *keys = json_string_or(request, "DetachKeys", ""),
+                   *user = json_string_or(request, "User", "");
         int r;
 
         (void) json_get_bool(request, "Tty", &e->tty);
@@ -156,7 +158,8 @@ static int resolve_identity(Container *c, const Exec *e, UserIdentity *ret, Engi
 
         r = fields_load_at(c->dir_fd, "shim.conf", &conf);
         if (r < 0)
-                return error_set_status(reterr, r, 500, "cannot read shim.conf of container %s: %s", c->id, strerrordesc_np(-r));
+                return error_set_status(reterr, r, 500, "cannot read shim.conf of container %s: %s", c->id,
+                                        strerrordesc_np(-r));
         for (size_t i = 0; (group = fields_get_nth(&conf, "group-add", i)); i++) {
                 r = strv_extend(&groups, group);
                 if (r < 0)
@@ -168,13 +171,16 @@ static int resolve_identity(Container *c, const Exec *e, UserIdentity *ret, Engi
                 if (errno == ENOENT || errno == ESRCH)
                         return error_set(reterr, -ESRCH, "container %s is not running", c->id);
                 r = negative_errno();
-                return error_set_status(reterr, r, 500, "cannot open the root of container %s: %s", c->id, strerrordesc_np(-r));
+                return error_set_status(reterr, r, 500, "cannot open the root of container %s: %s", c->id,
+                                        strerrordesc_np(-r));
         }
-        r = user_identity_resolve(root_fd, isempty(e->user) ? fields_get(&conf, "user") : e->user, groups, ret, &text);
+        r = user_identity_resolve(root_fd, isempty(e->user) ? fields_get(&conf, "user") : e->user, groups,
+                                  ret, &text);
         if (r == -ENOENT)
                 return error_set(reterr, -EINVAL, "%s", strempty(text));
         if (r < 0)
-                return error_set_status(reterr, r, 500, "cannot resolve user %s: %s", e->user, strerrordesc_np(-r));
+                return error_set_status(reterr, r, 500, "cannot resolve user %s: %s", e->user,
+                                        strerrordesc_np(-r));
         return 0;
 }
 
@@ -200,7 +206,8 @@ static int write_files(const Exec *e, json_object *process, EngineError *reterr)
         if (r < 0) {
                 if (dir_fd >= 0)
                         remove_files(dir_fd, e->id);
-                return error_set_status(reterr, r, r == -E2BIG ? 400 : 500, "cannot store the exec: %s", strerrordesc_np(-r));
+                return error_set_status(reterr, r, r == -E2BIG ? 400 : 500, "cannot store the exec: %s",
+                                        strerrordesc_np(-r));
         }
         return 0;
 }
@@ -232,7 +239,8 @@ int exec_create(Container *c, json_object *request, Exec **ret, EngineError *ret
                 return error_fill(reterr, r);
         r = json_load_at(c->dir_fd, "oci.json", OCI_MAX, &oci);
         if (r < 0)
-                return error_set_status(reterr, r, 500, "cannot read oci.json of container %s: %s", c->id, strerrordesc_np(-r));
+                return error_set_status(reterr, r, 500, "cannot read oci.json of container %s: %s", c->id,
+                                        strerrordesc_np(-r));
         r = exec_build_process(json_get(oci, "process"), request, &identity, &process, reterr);
         if (r >= 0)
                 r = write_files(e, process, reterr);
@@ -309,8 +317,10 @@ static uint64_t read_pid_file(int dir_fd, const char *id) {
         return parse_u64(text, INT32_MAX, &pid) >= 0 ? pid : 0;
 }
 
-/** exec_get_state - see exec.h. @ret_exit_code is EXIT_CODE_UNKNOWN when nobody knows it. Return: 0 or -errno. */
-int exec_get_state(const Exec *e, bool *ret_started, bool *ret_running, int *ret_exit_code, uint64_t *ret_pid) {
+/** exec_get_state - see exec.h. @ret_exit_code is EXIT_CODE_UNKNOWN when nobody knows it. Return: 0 or
+ * -errno. */
+int exec_get_state(const Exec *e, bool *ret_started, bool *ret_running, int *ret_exit_code,
+                   uint64_t *ret_pid) {
         _cleanup_close_ int dir_fd = open_directory(e->container_id, false);
         _cleanup_fields_ Fields f = {};
         char name[CONTAINER_ID_LENGTH + 16];
@@ -379,7 +389,9 @@ int exec_to_inspect(Manager *m, const Exec *e, json_object **ret, EngineError *r
                 r = json_set_bool(o, "Running", running);
         /* An end nobody saw is no success. */
         if (r >= 0)
-                r = running || !started ? json_set_null(o, "ExitCode") : json_set_int(o, "ExitCode", code == EXIT_CODE_UNKNOWN ? 255 : code);
+                r = running || !started
+                                    ? json_set_null(o, "ExitCode")
+                                    : json_set_int(o, "ExitCode", code == EXIT_CODE_UNKNOWN ? 255 : code);
         if (r >= 0)
                 r = put_process(e, o);
         if (r >= 0)

@@ -44,8 +44,8 @@ static int directory_has_entries(int path_fd) {
 }
 
 /**
- * image_path_kind - look @path up, topmost layer first. A directory counts as filled if any layer has an entry in it;
- * a symlink that leads from one layer into another is not followed and reads as absent.
+ * image_path_kind - look @path up, topmost layer first. A directory counts as filled if any layer has an
+ * entry in it; a symlink that leads from one layer into another is not followed and reads as absent.
  *
  * Return: 0 or -errno; a missing layer directory is not an error here, the start reports it.
  */

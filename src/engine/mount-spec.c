@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Docker has three notations for mounts (Binds, Mounts, Tmpfs); all become MountSpecs here and nothing behind this file
- * knows which it was. A volume is a directory BERTH_STATE_DIR/volumes/NAME/_data and nothing else.
+ * Docker has three notations for mounts (Binds, Mounts, Tmpfs); all become MountSpecs here and nothing
+ * behind this file knows which it was. A volume is a directory BERTH_STATE_DIR/volumes/NAME/_data and
+ * nothing else.
  */
 #include "mount-spec.h"
 
@@ -56,7 +57,8 @@ bool volume_name_is_valid(const char *name) {
         return true;
 }
 
-/** volume_has_files - see mount-spec.h. What cannot be read counts as filled: it is not berth's to refuse. */
+/** volume_has_files - see mount-spec.h. What cannot be read counts as filled: it is not berth's to refuse.
+ */
 bool volume_has_files(const char *data_path) {
         DIR *d = opendir(data_path);
         bool found = !d && errno != ENOENT;
@@ -69,7 +71,8 @@ bool volume_has_files(const char *data_path) {
         return found;
 }
 
-/** path_clean - absolute @path without `.`, `..`, double and trailing slashes, as text only. Return: new string or NULL. */
+/** path_clean - absolute @path without `.`, `..`, double and trailing slashes, as text only. Return: new
+ * string or NULL. */
 char *path_clean(const char *path) {
         char *out = malloc(strlen(path) + 2);
         size_t n = 0;
@@ -132,9 +135,11 @@ static int set_destination(MountSpec *s, const char *type, const char *target, E
         if (isempty(target))
                 return config_error(reterr, type, "field Target must not be empty");
         if (target[0] != '/')
-                return error_set(reterr, -EINVAL,
-                                 "invalid mount config for type \"%s\": invalid mount path: '%s' mount path must be absolute",
-                                 type, target);
+                return error_set(
+                                reterr, -EINVAL,
+                                "invalid mount config for type \"%s\": invalid mount path: '%s' mount "
+                                "path must be absolute",
+                                type, target);
         s->destination = path_clean(target);
         if (!s->destination)
                 return -ENOMEM;
@@ -145,11 +150,14 @@ static int set_destination(MountSpec *s, const char *type, const char *target, E
 
 static int set_volume(MountSpec *s, const char *name, EngineError *reterr) {
         if (!volume_name_is_valid(name))
-                return error_set(reterr, -EINVAL,
-                                 "create %s: \"%s\" includes invalid characters for a local volume name, only "
-                                 "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, "
-                                 "use absolute path",
-                                 name, name);
+                return error_set(
+                                reterr, -EINVAL,
+                                "create %s: \"%s\" includes invalid characters for a local volume name, "
+                                "only "
+                                "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a "
+                                "host directory, "
+                                "use absolute path",
+                                name, name);
         s->type = MOUNT_VOLUME;
         s->name = strdup(name);
         s->source = str_concat(BERTH_VOLUMES_DIR "/", name, "/_data");
@@ -157,8 +165,8 @@ static int set_volume(MountSpec *s, const char *name, EngineError *reterr) {
 }
 
 /*
- * The shim's mount namespace receives mounts from the host but does not send any back, so a `shared` mount could not do
- * what its name says.
+ * The shim's mount namespace receives mounts from the host but does not send any back, so a `shared` mount
+ * could not do what its name says.
  */
 static int set_propagation(MountSpec *s, const char *word, EngineError *reterr) {
         if (streq(word, "shared") || streq(word, "rshared"))
@@ -229,7 +237,8 @@ static int apply_mode(MountSpec *s, const char *mode, EngineError *reterr) {
         return s->mode ? 0 : -ENOMEM;
 }
 
-static int fill_bind(MountSpec *s, const char *raw, const char *source, const char *target, EngineError *reterr) {
+static int fill_bind(MountSpec *s, const char *raw, const char *source, const char *target,
+                     EngineError *reterr) {
         _cleanup_error_ EngineError e = {};
         int r;
 
@@ -295,8 +304,10 @@ static int append_option(char **options, const char *word) {
 
 static bool tmpfs_option_is_known(const char *word) {
         static const char *const flags[] = {
-                "exec", "noexec", "suid", "nosuid", "dev", "nodev", "ro", "rw", "sync", "async", "dirsync",
-                "atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime",
+                "exec",     "noexec",     "suid",        "nosuid",        "dev",
+                "nodev",    "ro",         "rw",          "sync",          "async",
+                "dirsync",  "atime",      "noatime",     "diratime",      "nodiratime",
+                "relatime", "norelatime", "strictatime", "nostrictatime",
         };
         static const char *const values[] = { "size=", "mode=", "uid=", "gid=", "nr_inodes=", "nr_blocks=" };
 
@@ -314,7 +325,9 @@ static bool tmpfs_option_is_known(const char *word) {
 
 /* Docker starts from noexec,nosuid,nodev; what the user says wins. */
 static int set_tmpfs_options(MountSpec *s, const char *text, EngineError *reterr) {
-        static const char *const pairs[][2] = { { "noexec", "exec" }, { "nosuid", "suid" }, { "nodev", "dev" } };
+        static const char *const pairs[][2] = { { "noexec", "exec" },
+                                                { "nosuid", "suid" },
+                                                { "nodev", "dev" } };
         _cleanup_strv_ char **words = NULL;
         int r;
 
@@ -389,9 +402,11 @@ static int parse_bind_object(MountSpec *s, json_object *o, const char *source, E
         if (isempty(source))
                 return config_error(reterr, "bind", "field Source must not be empty");
         if (source[0] != '/')
-                return error_set(reterr, -EINVAL,
-                                 "invalid mount config for type \"bind\": invalid mount path: '%s' mount path must be absolute",
-                                 source);
+                return error_set(
+                                reterr, -EINVAL,
+                                "invalid mount config for type \"bind\": invalid mount path: '%s' mount "
+                                "path must be absolute",
+                                source);
         if (json_get_object(o, "BindOptions", &options) < 0 ||
             json_get_bool(options, "NonRecursive", &non_recursive) < 0 ||
             json_get_bool(options, "CreateMountpoint", &s->create_source) < 0)
@@ -401,11 +416,15 @@ static int parse_bind_object(MountSpec *s, json_object *o, const char *source, E
         if (!s->source)
                 return -ENOMEM;
         if (!s->create_source && stat(s->source, &st) < 0 && (errno == ENOENT || errno == ENOTDIR))
-                return error_set(reterr, -EINVAL,
-                                 "invalid mount config for type \"bind\": bind source path does not exist: %s", source);
+                return error_set(
+                                reterr, -EINVAL,
+                                "invalid mount config for type \"bind\": bind source path does not exist: "
+                                "%s",
+                                source);
         source = json_string_or(options, "Propagation", "");
         if (!isempty(source) && !is_propagation(source))
-                return error_set(reterr, -EINVAL, "invalid mount config for type \"bind\": invalid propagation mode: %s",
+                return error_set(reterr, -EINVAL,
+                                 "invalid mount config for type \"bind\": invalid propagation mode: %s",
                                  source);
         r = set_propagation(s, isempty(source) ? "rprivate" : source, reterr);
         if (r < 0)
@@ -421,7 +440,8 @@ static int parse_volume_object(MountSpec *s, json_object *o, const char *source,
                 return config_error(reterr, "volume", "field BindOptions must not be specified");
         if (isempty(source))
                 return error_unsupported(reterr, "HostConfig.Mounts[].Source of an anonymous volume");
-        if (json_get_object(o, "VolumeOptions", &options) < 0 || json_get_bool(options, "NoCopy", &s->nocopy) < 0 ||
+        if (json_get_object(o, "VolumeOptions", &options) < 0 ||
+            json_get_bool(options, "NoCopy", &s->nocopy) < 0 ||
             json_get_object(options, "DriverConfig", &driver) < 0)
                 return config_error(reterr, "volume", "field VolumeOptions is malformed");
         name = json_string_or(driver, "Name", "");
@@ -443,7 +463,8 @@ static int parse_tmpfs_object(MountSpec *s, json_object *o, const char *source, 
                 return config_error(reterr, "tmpfs", "field BindOptions must not be specified");
         if (json_get_object(o, "TmpfsOptions", &options) < 0 ||
             json_get_int(options, "SizeBytes", 0, INT64_MAX, &size) < 0 ||
-            json_get_int(options, "Mode", 0, 07777, &mode) < 0 || json_get_array(options, "Options", &list) < 0)
+            json_get_int(options, "Mode", 0, 07777, &mode) < 0 ||
+            json_get_array(options, "Options", &list) < 0)
                 return config_error(reterr, "tmpfs", "field TmpfsOptions is malformed");
         text = strdup(s->writable ? "" : "ro");
         if (!text)
@@ -455,8 +476,10 @@ static int parse_tmpfs_object(MountSpec *s, json_object *o, const char *source, 
 
                 if (n < 1 || n > 2)
                         return config_error(reterr, "tmpfs", "field TmpfsOptions is malformed");
-                word = str_concat(json_object_get_string(json_object_array_get_idx(pair, 0)) ?: "", n == 2 ? "=" : "",
-                                  n == 2 ? json_object_get_string(json_object_array_get_idx(pair, 1)) ?: "" : "");
+                word = str_concat(json_object_get_string(json_object_array_get_idx(pair, 0)) ?: "",
+                                  n == 2 ? "=" : "",
+                                  n == 2 ? json_object_get_string(json_object_array_get_idx(pair, 1)) ?: ""
+                                         : "");
                 if (!word || append_option(&text, word) < 0)
                         return -ENOMEM;
         }
@@ -480,7 +503,8 @@ static int fill_from_object(MountSpec *s, json_object *o, EngineError *reterr) {
         int r;
 
         if (!json_object_is_type(o, json_type_object) || json_get_bool(o, "ReadOnly", &read_only) < 0)
-                return error_set(reterr, -EINVAL, "invalid JSON: HostConfig.Mounts must be an array of objects");
+                return error_set(reterr, -EINVAL,
+                                 "invalid JSON: HostConfig.Mounts must be an array of objects");
         s->writable = !read_only;
         for (s->type = 0; s->type < _MOUNT_TYPE_MAX; s->type++)
                 if (streq(type_names[s->type], type))
@@ -521,7 +545,8 @@ static int parse_objects(MountSpecs *m, json_object *list, EngineError *reterr) 
         return 0;
 }
 
-/** mount_specs_parse - see mount-spec.h. @host_config has passed options_merge(). Return: 0, -EINVAL, -EOPNOTSUPP, -ENOMEM. */
+/** mount_specs_parse - see mount-spec.h. @host_config has passed options_merge(). Return: 0, -EINVAL,
+ * -EOPNOTSUPP, -ENOMEM. */
 int mount_specs_parse(json_object *host_config, MountSpecs *ret, EngineError *reterr) {
         _cleanup_mount_specs_ MountSpecs m = {};
         json_object *binds = json_get(host_config, "Binds");
@@ -549,11 +574,13 @@ int mount_specs_realize(const MountSpecs *m, EngineError *reterr) {
                 const MountSpec *s = &m->items[i];
                 int r;
 
-                if (s->type == MOUNT_TMPFS || (s->type == MOUNT_BIND && !s->create_source) || access(s->source, F_OK) >= 0)
+                if (s->type == MOUNT_TMPFS || (s->type == MOUNT_BIND && !s->create_source) ||
+                    access(s->source, F_OK) >= 0)
                         continue;
                 r = mkdir_parents(s->source, 0755);
                 if (r < 0)
-                        return error_set_status(reterr, r, 500, "error while creating mount source path '%s': %s", s->source,
+                        return error_set_status(reterr, r, 500,
+                                                "error while creating mount source path '%s': %s", s->source,
                                                 strerrordesc_np(-r));
         }
         return 0;

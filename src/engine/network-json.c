@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What clients are told of a container's network. The address is in the container's own hosts file, where the set-up wrote
- * it at start; the lease of that address and the network's description are netd's files. Nothing here asks a daemon.
+ * What clients are told of a container's network. The address is in the container's own hosts file, where
+ * the set-up wrote it at start; the lease of that address and the network's description are netd's files.
+ * Nothing here asks a daemon.
  */
 #include "network-json.h"
 
@@ -102,7 +103,8 @@ static void endpoint_load(Container *c, const char *mode, Endpoint *ret) {
                 return;
         path = str_concat(BERTH_NETWORKS_DIR "/bridge/leases/", e.address);
         /* A lease of somebody else's: the line in hosts is older than this start. */
-        if (!path || fields_load_at(AT_FDCWD, path, &f) < 0 || !streq_ptr(fields_get(&f, "container"), c->id))
+        if (!path || fields_load_at(AT_FDCWD, path, &f) < 0 ||
+            !streq_ptr(fields_get(&f, "container"), c->id))
                 return;
         copy_hex(e.id, fields_get(&f, "endpoint"));
         (void) snprintf(e.mac, sizeof(e.mac), "02:42:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3]);

@@ -83,7 +83,8 @@ static int add_device(Devices *d, const char *path, const struct stat *st, const
 
 /* What a container has of its own, and what is no device of the machine. */
 static bool skip_in_dev(const char *name) {
-        static const char *const names[] = { ".", "..", "pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev", "console" };
+        static const char *const names[] = { ".",      "..",   "pts",         "shm",   "fd",
+                                             "mqueue", ".lxc", ".lxd-mounts", ".udev", "console" };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 if (streq(names[i], name))
@@ -91,7 +92,8 @@ static bool skip_in_dev(const char *name) {
         return false;
 }
 
-static int add_tree(Devices *d, int parent_fd, const char *name, const char *path, const char *access, unsigned depth) {
+static int add_tree(Devices *d, int parent_fd, const char *name, const char *path, const char *access,
+                    unsigned depth) {
         struct dirent *e;
         DIR *dir;
         int fd, r = 0;
@@ -124,7 +126,8 @@ static int add_tree(Devices *d, int parent_fd, const char *name, const char *pat
 }
 
 static int add_requested(Devices *d, json_object *request, EngineError *reterr) {
-        const char *host = json_string_or(request, "PathOnHost", ""), *inside = json_string_or(request, "PathInContainer", "");
+        const char *host = json_string_or(request, "PathOnHost", ""),
+                   *inside = json_string_or(request, "PathInContainer", "");
         const char *access = json_string_or(request, "CgroupPermissions", "");
         _cleanup_free_ char *path = NULL;
         struct stat st;
@@ -143,13 +146,17 @@ static int add_requested(Devices *d, json_object *request, EngineError *reterr) 
                 return -ENOMEM;
         r = stat(host, &st) < 0 ? negative_errno() : 0;
         if (r >= 0)
-                r = S_ISDIR(st.st_mode) ? add_tree(d, AT_FDCWD, host, path, access, 0) : add_device(d, path, &st, access);
+                r = S_ISDIR(st.st_mode) ? add_tree(d, AT_FDCWD, host, path, access, 0)
+                                        : add_device(d, path, &st, access);
         if (r == 0 && !S_ISDIR(st.st_mode))
-                return error_set(reterr, -EINVAL,
-                                 "error gathering device information while adding custom device \"%s\": not a device node",
-                                 host);
+                return error_set(
+                                reterr, -EINVAL,
+                                "error gathering device information while adding custom device \"%s\": "
+                                "not a device node",
+                                host);
         if (r < 0 && r != -ENOMEM)
-                return error_set(reterr, -EINVAL, "error gathering device information while adding custom device \"%s\": %s",
+                return error_set(reterr, -EINVAL,
+                                 "error gathering device information while adding custom device \"%s\": %s",
                                  host, r == -ENOENT ? "no such file or directory" : strerrordesc_np(-r));
         return r < 0 ? r : 0;
 }
@@ -183,7 +190,8 @@ static int add_cgroup_rule(json_object *rules, const char *text, EngineError *re
 }
 
 static int collect(Devices *d, json_object *host_config, bool privileged, EngineError *reterr) {
-        json_object *devices = json_get(host_config, "Devices"), *rules = json_get(host_config, "DeviceCgroupRules");
+        json_object *devices = json_get(host_config, "Devices"),
+                    *rules = json_get(host_config, "DeviceCgroupRules");
         int r = 0;
 
         /* Docker too leaves the user's list to a privileged container aside: it has every device already. */
@@ -192,7 +200,8 @@ static int collect(Devices *d, json_object *host_config, bool privileged, Engine
         for (size_t i = 0; r >= 0 && devices && i < json_object_array_length(devices); i++)
                 r = add_requested(d, json_object_array_get_idx(devices, i), reterr);
         for (size_t i = 0; r >= 0 && rules && i < json_object_array_length(rules); i++)
-                r = add_cgroup_rule(d->rules, json_object_get_string(json_object_array_get_idx(rules, i)), reterr);
+                r = add_cgroup_rule(d->rules, json_object_get_string(json_object_array_get_idx(rules, i)),
+                                    reterr);
         return r;
 }
 
@@ -204,8 +213,9 @@ int oci_devices(json_object *host_config, bool privileged, json_object **ret_nod
         Devices d;
         int r;
 
-        r = nodes ? json_parse(privileged ? all : default_rules, privileged ? sizeof(all) - 1 : sizeof(default_rules) - 1, &rules) :
-                    -ENOMEM;
+        r = nodes ? json_parse(privileged ? all : default_rules,
+                               privileged ? sizeof(all) - 1 : sizeof(default_rules) - 1, &rules)
+                  : -ENOMEM;
         if (r < 0)
                 return r;
         d = (Devices) { nodes, rules };

@@ -20,7 +20,8 @@ static const DefaultMount default_mounts[] = {
         { "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev" },
 };
 
-static int add_mount(json_object *mounts, const char *destination, const char *type, const char *source, const char *options) {
+static int add_mount(json_object *mounts, const char *destination, const char *type, const char *source,
+                     const char *options) {
         _cleanup_strv_ char **words = NULL;
         json_object *o;
         int r;
@@ -56,7 +57,8 @@ static int add_defaults(const CreateContext *c, json_object *mounts) {
                 if (is_taken(c, m->destination))
                         continue;
                 if (host_ipc && streq(m->type, "mqueue"))
-                        r = add_mount(mounts, m->destination, "bind", m->destination, "rbind,rprivate,nosuid,noexec,nodev");
+                        r = add_mount(mounts, m->destination, "bind", m->destination,
+                                      "rbind,rprivate,nosuid,noexec,nodev");
                 else if (c->privileged && streq(m->type, "sysfs"))
                         r = add_mount(mounts, m->destination, m->type, m->source, "nosuid,noexec,nodev,rw");
                 else if (c->privileged && streq(m->type, "cgroup"))
@@ -77,7 +79,8 @@ static int add_shm(const CreateContext *c, json_object *mounts) {
         if (streq(ipc, "none") || is_taken(c, "/dev/shm"))
                 return 0;
         if (streq(ipc, "host"))
-                return add_mount(mounts, "/dev/shm", "bind", "/dev/shm", "rbind,rprivate,nosuid,noexec,nodev");
+                return add_mount(mounts, "/dev/shm", "bind", "/dev/shm",
+                                 "rbind,rprivate,nosuid,noexec,nodev");
         (void) json_get_int(c->host, "ShmSize", 1, INT64_MAX, &size);
         options = str_printf("nosuid,noexec,nodev,mode=1777,size=%lld", (long long) size);
         return options ? add_mount(mounts, "/dev/shm", "tmpfs", "shm", options) : -ENOMEM;
@@ -99,7 +102,8 @@ static int add_own_files(const CreateContext *c, json_object *mounts) {
                         return -ENOMEM;
                 if (is_taken(c, destination))
                         continue;
-                r = add_mount(mounts, destination, "bind", source, readonly ? "rbind,rprivate,ro" : "rbind,rprivate");
+                r = add_mount(mounts, destination, "bind", source,
+                              readonly ? "rbind,rprivate,ro" : "rbind,rprivate");
                 if (r < 0)
                         return r;
         }
@@ -117,7 +121,8 @@ static int add_private_directories(const CreateContext *c, json_object *mounts) 
                 int r;
 
                 source = name ? str_concat(BERTH_CONTAINERS_DIR "/", c->id, "/", name) : NULL;
-                r = source ? add_mount(mounts, c->directories[i], "bind", source, "rbind,rprivate") : -ENOMEM;
+                r = source ? add_mount(mounts, c->directories[i], "bind", source, "rbind,rprivate")
+                           : -ENOMEM;
                 if (r < 0)
                         return r;
         }

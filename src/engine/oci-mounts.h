@@ -3,7 +3,8 @@
 
 #include "create.h"
 
-/* The `mounts` array of the OCI spec: Docker's defaults, the container's own files, the user's mounts. Sorts c->mounts. */
+/* The `mounts` array of the OCI spec: Docker's defaults, the container's own files, the user's mounts. Sorts
+ * c->mounts. */
 int oci_mounts(CreateContext *c, json_object **ret);
 /* Name of the private directory of the @n-th of c->directories, below the container's directory. */
 char *oci_private_directory(size_t n);

@@ -63,7 +63,8 @@ static bool strings_have(json_object *list, const char *s) {
 /* Are all (or, without @all, is any) of the named capabilities there? A name unknown here is not. */
 static bool have_caps(const Host *h, json_object *list, bool all) {
         for (size_t i = 0; i < json_object_array_length(list); i++) {
-                int cap = capability_from_string(json_object_get_string(json_object_array_get_idx(list, i)) ?: "");
+                int cap = capability_from_string(json_object_get_string(json_object_array_get_idx(list, i))
+                                                                 ?: "");
                 bool have = cap >= 0 && (h->capabilities & (UINT64_C(1) << cap));
 
                 if (have != all)
@@ -74,7 +75,8 @@ static bool have_caps(const Host *h, json_object *list, bool all) {
 
 static bool kernel_at_least(const Host *h, const char *version) {
         char *end;
-        unsigned long major = strtoul(version, &end, 10), minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+        unsigned long major = strtoul(version, &end, 10),
+                      minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
 
         return h->major > major || (h->major == major && h->minor >= minor);
 }
@@ -84,8 +86,9 @@ static int rule_applies(const Host *h, json_object *rule) {
         json_object *includes, *excludes, *caps, *arches, *list;
         const char *kernel = "";
 
-        if (json_get_object(rule, "includes", &includes) < 0 || json_get_object(rule, "excludes", &excludes) < 0 ||
-            json_get_array(rule, "caps", &caps) < 0 || json_get_array(rule, "arches", &arches) < 0)
+        if (json_get_object(rule, "includes", &includes) < 0 ||
+            json_get_object(rule, "excludes", &excludes) < 0 || json_get_array(rule, "caps", &caps) < 0 ||
+            json_get_array(rule, "arches", &arches) < 0)
                 return -EINVAL;
         if (caps && !have_caps(h, caps, true))
                 return 0;
@@ -138,7 +141,8 @@ static int rule_to_oci(json_object *rule, json_object **ret, EngineError *reterr
         if (names && name)
                 return bad_profile(reterr, "both 'name' and 'names' are specified for a rule");
         if (!startswith(action, "SCMP_ACT_"))
-                return error_set(reterr, -EINVAL, "Decoding seccomp profile failed: invalid action %s", action);
+                return error_set(reterr, -EINVAL, "Decoding seccomp profile failed: invalid action %s",
+                                 action);
         if (streq(action, "SCMP_ACT_NOTIFY"))
                 return error_unsupported(reterr, "seccomp action SCMP_ACT_NOTIFY");
         if (names)
@@ -161,7 +165,8 @@ static int rule_to_oci(json_object *rule, json_object **ret, EngineError *reterr
 
 /* From archMap (an object per architecture, or ours: token -> list of further tokens) or a plain list. */
 static int put_architectures(const Host *h, json_object *profile, json_object *out, EngineError *reterr) {
-        json_object *map = json_get(profile, "archMap"), *plain = json_get(profile, "architectures"), *list, *sub = NULL;
+        json_object *map = json_get(profile, "archMap"), *plain = json_get(profile, "architectures"), *list,
+                    *sub = NULL;
         int r;
 
         if (map && plain && !json_is_empty_value(map) && !json_is_empty_value(plain))
@@ -196,7 +201,8 @@ static int put_architectures(const Host *h, json_object *profile, json_object *o
  *
  * Return: 0, -EINVAL for a malformed profile, -EOPNOTSUPP, -ENOMEM.
  */
-int seccomp_expand(json_object *profile, CapabilitySet capabilities, json_object **ret, EngineError *reterr) {
+int seccomp_expand(json_object *profile, CapabilitySet capabilities, json_object **ret,
+                   EngineError *reterr) {
         _cleanup_json_ json_object *out = json_object_new_object();
         json_object *rules, *list;
         const char *action = NULL;
@@ -245,7 +251,8 @@ int seccomp_expand(json_object *profile, CapabilitySet capabilities, json_object
 }
 
 /** seccomp_expand_text - seccomp_expand() of JSON text that a user sent. */
-int seccomp_expand_text(const char *text, CapabilitySet capabilities, json_object **ret, EngineError *reterr) {
+int seccomp_expand_text(const char *text, CapabilitySet capabilities, json_object **ret,
+                        EngineError *reterr) {
         _cleanup_json_ json_object *profile = NULL;
         int r;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Builds oci.json from the merged request. What is known at start only (process.user, HOME, cgroupsPath, paths of joined
- * namespaces) is filled in by berth-shim-setup.
+ * Builds oci.json from the merged request. What is known at start only (process.user, HOME, cgroupsPath,
+ * paths of joined namespaces) is filled in by berth-shim-setup.
  */
 #include <ctype.h>
 
@@ -35,9 +35,13 @@ static int put_limits(const CreateContext *c, json_object *process) {
                         r = json_set_str(o, "type", name);
                 /* -1 is "no limit", which the kernel spells as the largest number. */
                 if (r >= 0)
-                        r = json_set(o, "hard", json_object_new_uint64((uint64_t) json_object_get_int64(json_get(l, "Hard"))));
+                        r = json_set(o, "hard",
+                                     json_object_new_uint64(
+                                                     (uint64_t) json_object_get_int64(json_get(l, "Hard"))));
                 if (r >= 0)
-                        r = json_set(o, "soft", json_object_new_uint64((uint64_t) json_object_get_int64(json_get(l, "Soft"))));
+                        r = json_set(o, "soft",
+                                     json_object_new_uint64(
+                                                     (uint64_t) json_object_get_int64(json_get(l, "Soft"))));
         }
         return r;
 }
@@ -152,12 +156,14 @@ static int check_sysctl(const CreateContext *c, const char *name, EngineError *r
                 return error_set(reterr, -EINVAL, "sysctl '%s' is not allowed", name);
         if (startswith(name, "net.")) {
                 if (streq(c->network, "host"))
-                        return error_set(reterr, -EINVAL, "sysctl '%s' not allowed in host network namespace", name);
+                        return error_set(reterr, -EINVAL,
+                                         "sysctl '%s' not allowed in host network namespace", name);
                 return 0;
         }
         if (is_ipc_sysctl(name)) {
                 if (streq(json_string_or(c->host, "IpcMode", ""), "host"))
-                        return error_set(reterr, -EINVAL, "sysctl '%s' not allowed in host ipc namespace", name);
+                        return error_set(reterr, -EINVAL, "sysctl '%s' not allowed in host ipc namespace",
+                                         name);
                 return 0;
         }
         return error_set(reterr, -EINVAL, "sysctl '%s' is not allowed: it is not namespaced", name);
@@ -213,7 +219,8 @@ static int put_seccomp(const CreateContext *c, json_object *linux_section, Engin
 }
 
 static int put_paths(const CreateContext *c, json_object *linux_section) {
-        static const char *const keys[][2] = { { "MaskedPaths", "maskedPaths" }, { "ReadonlyPaths", "readonlyPaths" } };
+        static const char *const keys[][2] = { { "MaskedPaths", "maskedPaths" },
+                                               { "ReadonlyPaths", "readonlyPaths" } };
 
         for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
                 json_object *v = json_get(c->host, keys[i][0]);

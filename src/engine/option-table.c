@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The three tables below are the list of what `create` accepts: see option-table.h. Order is the order of inspect.
+ * The three tables below are the list of what `create` accepts: see option-table.h. Order is the order of
+ * inspect.
  */
 #include "option-table.h"
 
 #include "../basic/json.h"
 #include "../basic/str.h"
 
-#define MASKED                                                                                                       \
-        "[\"/proc/asound\",\"/proc/acpi\",\"/proc/interrupts\",\"/proc/kcore\",\"/proc/keys\",\"/proc/latency_stats\"," \
-        "\"/proc/timer_list\",\"/proc/timer_stats\",\"/proc/sched_debug\",\"/proc/scsi\",\"/sys/firmware\","            \
-        "\"/sys/devices/virtual/powercap\"]"
+#define MASKED                                                                                 \
+        "[\"/proc/asound\",\"/proc/acpi\",\"/proc/interrupts\",\"/proc/kcore\",\"/proc/keys\","     \
+        "\"/proc/latency_stats\",\"/proc/timer_list\",\"/proc/timer_stats\",\"/proc/sched_debug\","  \
+        "\"/proc/scsi\",\"/sys/firmware\",\"/sys/devices/virtual/powercap\"]"
 #define READONLY "[\"/proc/bus\",\"/proc/fs\",\"/proc/irq\",\"/proc/sys\",\"/proc/sysrq-trigger\"]"
 
 const Option config_options[] = {
@@ -231,7 +232,8 @@ static int put_value(json_object *out, const Option *o, json_object *v) {
  * Values are shared with @user, not copied: replace them, do not change them.
  * Return: 0, -EINVAL for a wrong type, -EOPNOTSUPP for a refused field, -ENOMEM.
  */
-int options_merge(const Option *table, const char *prefix, json_object *user, json_object **ret, EngineError *reterr) {
+int options_merge(const Option *table, const char *prefix, json_object *user, json_object **ret,
+                  EngineError *reterr) {
         _cleanup_json_ json_object *out = json_object_new_object();
         int r;
 
@@ -249,7 +251,8 @@ int options_merge(const Option *table, const char *prefix, json_object *user, js
                 }
                 wanted = type_mismatch(o->type, v);
                 if (wanted)
-                        return error_set(reterr, -EINVAL, "invalid JSON: %s.%s must be %s", prefix, o->name, wanted);
+                        return error_set(reterr, -EINVAL, "invalid JSON: %s.%s must be %s", prefix, o->name,
+                                         wanted);
                 if (o->refused) {
                         if (!json_is_empty_value(v) && !(o->neutral && streq(json_text(v), o->neutral))) {
                                 _cleanup_free_ char *name = str_concat(prefix, ".", o->name);

@@ -6,8 +6,9 @@
 #include "error.h"
 
 /*
- * What berth knows of each field of Docker's request objects. A field is either done or refused by name when it asks for
- * something; a field in no table is unknown and left alone, as Docker does with fields newer than itself.
+ * What berth knows of each field of Docker's request objects. A field is either done or refused by name when
+ * it asks for something; a field in no table is unknown and left alone, as Docker does with fields newer
+ * than itself.
  */
 typedef enum OptionType {
         OPTION_BOOL,
@@ -33,5 +34,7 @@ extern const Option host_options[];
 extern const Option endpoint_options[];
 
 bool json_is_empty_value(json_object *v);
-/* @table ends with a NULL name. @prefix names the object in error texts. A NULL or absent @user gives the defaults. */
-int options_merge(const Option *table, const char *prefix, json_object *user, json_object **ret, EngineError *reterr);
+/* @table ends with a NULL name. @prefix names the object in error texts. A NULL or absent @user gives the
+ * defaults. */
+int options_merge(const Option *table, const char *prefix, json_object *user, json_object **ret,
+                  EngineError *reterr);

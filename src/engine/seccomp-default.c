@@ -9,8 +9,8 @@
 #define CACHE_MAX 16
 
 /*
- * The expanded default is 20 kB of JSON that never changes: it is kept as a json_object whose serializer hands the
- * finished text out, so that writing oci.json costs a copy.
+ * The expanded default is 20 kB of JSON that never changes: it is kept as a json_object whose serializer
+ * hands the finished text out, so that writing oci.json costs a copy.
  */
 static int freeze(json_object *o, json_object **ret) {
         json_object *frozen = json_object_new_object();
@@ -21,12 +21,14 @@ static int freeze(json_object *o, json_object **ret) {
                 free(text);
                 return -ENOMEM;
         }
-        json_object_set_serializer(frozen, json_object_userdata_to_json_string, text, json_object_free_userdata);
+        json_object_set_serializer(frozen, json_object_userdata_to_json_string, text,
+                                   json_object_free_userdata);
         *ret = frozen;
         return 0;
 }
 
-/** seccomp_default - see oci-seccomp.h. Return: 0, -EINVAL when the installed profile is malformed, -ENOMEM, -EIO... */
+/** seccomp_default - see oci-seccomp.h. Return: 0, -EINVAL when the installed profile is malformed, -ENOMEM,
+ * -EIO... */
 int seccomp_default(CapabilitySet capabilities, json_object **ret, EngineError *reterr) {
         static struct {
                 CapabilitySet capabilities;
@@ -46,7 +48,8 @@ int seccomp_default(CapabilitySet capabilities, json_object **ret, EngineError *
         if (!profile) {
                 r = json_load_at(AT_FDCWD, BERTH_DATA_DIR "/seccomp.json", PROFILE_MAX, &profile);
                 if (r < 0)
-                        return error_set_status(reterr, r, 500, "Failed to read the default seccomp profile %s: %s",
+                        return error_set_status(reterr, r, 500,
+                                                "Failed to read the default seccomp profile %s: %s",
                                                 BERTH_DATA_DIR "/seccomp.json", strerrordesc_np(-r));
         }
         r = seccomp_expand(profile, capabilities, &expanded, reterr);

@@ -92,7 +92,8 @@ static int put_setup(const CreateContext *c, Buffer *b) {
         if (r >= 0)
                 r = fields_put(b, '\n', "user", json_string_or(c->config, "User", ""));
         for (size_t i = 0; r >= 0 && groups && i < json_object_array_length(groups); i++)
-                r = fields_put(b, '\n', "group-add", json_object_get_string(json_object_array_get_idx(groups, i)));
+                r = fields_put(b, '\n', "group-add",
+                               json_object_get_string(json_object_array_get_idx(groups, i)));
         for (size_t i = strv_length(c->image->layers); r >= 0 && i > 0; i--)
                 r = fields_put(b, '\n', "lower", c->image->layers[i - 1]);
         return r;

@@ -21,7 +21,8 @@ void user_identity_done(UserIdentity *u) {
         u->n_groups = 0;
 }
 
-/* Whole text of a file of the other root; "" when there is none. The image may hold a fifo there: never wait for it. */
+/* Whole text of a file of the other root; "" when there is none. The image may hold a fifo there: never wait
+ * for it. */
 static int read_database(int root_fd, const char *path, char **ret) {
         struct open_how how = {
                 .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
@@ -164,8 +165,8 @@ static int fail(char **ret_error, int error, const char *what, const char *name,
         return error;
 }
 
-static int resolve_groups(int root_fd, const char *group, const char *name, char *const *extra, UserIdentity *u,
-                          char **ret_error) {
+static int resolve_groups(int root_fd, const char *group, const char *name, char *const *extra,
+                          UserIdentity *u, char **ret_error) {
         _cleanup_free_ char *text = NULL;
         int r;
 
@@ -194,11 +195,14 @@ static int resolve_groups(int root_fd, const char *group, const char *name, char
 }
 
 /**
- * user_identity_resolve - see user-db.h. @root_fd: O_PATH is enough. @ret and @ret_error are owned by the caller.
+ * user_identity_resolve - see user-db.h. @root_fd: O_PATH is enough. @ret and @ret_error are owned by the
+ * caller.
  *
- * Return: 0; -ENOENT: no such user or group; -EINVAL: malformed @spec or database; -ENOMEM and errors of reading.
+ * Return: 0; -ENOENT: no such user or group; -EINVAL: malformed @spec or database; -ENOMEM and errors of
+ * reading.
  */
-int user_identity_resolve(int root_fd, const char *spec, char *const *extra_groups, UserIdentity *ret, char **ret_error) {
+int user_identity_resolve(int root_fd, const char *spec, char *const *extra_groups, UserIdentity *ret,
+                          char **ret_error) {
         _cleanup_user_identity_ UserIdentity u = {};
         _cleanup_free_ char *user = strdup(strempty(spec)), *name = NULL;
         char *group;

@@ -41,7 +41,8 @@ int image_resolve(ImageStore *s, const char *name, Image **ret) {
 }
 
 char *image_error_text(const char *name, int error) {
-        return error == -ENOENT ? str_concat("No such image: ", name, ":latest") : strdup("invalid reference format");
+        return error == -ENOENT ? str_concat("No such image: ", name, ":latest")
+                                : strdup("invalid reference format");
 }
 
 int manager_find_container(Manager *m, const char *name, Container **ret) {
@@ -52,7 +53,8 @@ int manager_find_container(Manager *m, const char *name, Container **ret) {
 }
 
 const char *container_status_to_string(ContainerStatus s) {
-        static const char *const names[] = { "created", "created", "running", "paused", "restarting", "removing", "exited", "dead" };
+        static const char *const names[] = { "created",    "created",  "running", "paused",
+                                             "restarting", "removing", "exited",  "dead" };
 
         return names[s];
 }

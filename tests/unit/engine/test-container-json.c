@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* inspect, list, filters and human times over one container made by container_plan() in a temporary directory. */
+/* inspect, list, filters and human times over one container made by container_plan() in a temporary
+ * directory. */
 #include "../cmocka-prelude.h"
 
 #include <fcntl.h>
@@ -19,8 +20,10 @@ static Manager manager;
 static Container one;
 
 static int set_up(void **state) {
-        static const char request[] = "{\"Image\":\"busybox\",\"Cmd\":[\"sh\",\"-c\",\"sleep 1\"],\"Labels\":{\"a\":\"b\",\"c\":\"\"},"
-                                      "\"HostConfig\":{\"NetworkMode\":\"none\",\"Binds\":[\"/tmp:/t:ro\"]}}";
+        static const char request[] =
+                        "{\"Image\":\"busybox\",\"Cmd\":[\"sh\",\"-c\",\"sleep 1\"],"
+                        "\"Labels\":{\"a\":\"b\",\"c\":\"\"},"
+                        "\"HostConfig\":{\"NetworkMode\":\"none\",\"Binds\":[\"/tmp:/t:ro\"]}}";
         _cleanup_json_ json_object *o = NULL;
         _cleanup_plan_ ContainerPlan p = {};
         _cleanup_error_ EngineError e = {};
@@ -29,8 +32,12 @@ static int set_up(void **state) {
         if (!mkdtemp(directory) || json_parse(request, strlen(request), &o) < 0 ||
             container_plan(&manager, FAKE_ID, "web", NULL, o, &p, &e) < 0)
                 return -1;
-        one = (Container) { .manager = &manager, .id = FAKE_ID, .name = (char *) "web", .image = (char *) "busybox",
-                            .image_id = (char *) "sha256:aaaa", .status = CONTAINER_CREATED };
+        one = (Container){ .manager = &manager,
+                           .id = FAKE_ID,
+                           .name = (char *) "web",
+                           .image = (char *) "busybox",
+                           .image_id = (char *) "sha256:aaaa",
+                           .status = CONTAINER_CREATED };
         one.created_at = now_realtime();
         one.dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         fake_container = &one;
@@ -69,8 +76,9 @@ static void test_inspect(void **state) {
         assert_string_equal(json_string_or(s, "StartedAt", ""), "0001-01-01T00:00:00Z");
         assert_string_equal(json_string_or(json_get(o, "HostConfig"), "NetworkMode", ""), "none");
         assert_non_null(json_get(json_get(json_get(o, "NetworkSettings"), "Networks"), "none"));
-        assert_string_equal(json_text(json_get(o, "Mounts")), "[{\"Type\":\"bind\",\"Source\":\"/tmp\",\"Destination\":\"/t\",\"Mode\":"
-                                                              "\"ro\",\"RW\":false,\"Propagation\":\"rprivate\"}]");
+        assert_string_equal(json_text(json_get(o, "Mounts")),
+                            "[{\"Type\":\"bind\",\"Source\":\"/tmp\",\"Destination\":\"/t\",\"Mode\":"
+                            "\"ro\",\"RW\":false,\"Propagation\":\"rprivate\"}]");
         assert_string_equal(json_string_or(json_get(json_get(o, "GraphDriver"), "Data"), "LowerDir", ""),
                             "/var/lib/berth/layers/2222:/var/lib/berth/layers/1111");
         assert_int_equal(json_object_get_int64(json_get(o, "SizeRw")), 0);
@@ -150,8 +158,9 @@ static void test_bad_filters(void **state) {
                 { "garbage", "invalid filter" },
                 { "[]", "invalid filter" },
                 { "{\"nope\":[\"x\"]}", "invalid filter 'nope'" },
-                { "{\"status\":[\"weird\"]}", "invalid filter 'status=weird': invalid value for state (weird): must be one of created, "
-                                              "running, paused, restarting, removing, exited, dead" },
+                { "{\"status\":[\"weird\"]}",
+                  "invalid filter 'status=weird': invalid value for state (weird): must be one of created, "
+                  "running, paused, restarting, removing, exited, dead" },
                 { "{\"before\":[\"nosuch\"]}", "No such container: nosuch" },
                 { "{\"exited\":[\"x\"]}", "invalid filter 'exited=x'" },
         };
@@ -170,9 +179,10 @@ static void test_duration(void **state) {
                 uint64_t seconds;
                 const char *text;
         } cases[] = {
-                { 0, "Less than a second" }, { 1, "1 second" },         { 59, "59 seconds" },      { 60, "About a minute" },
-                { 119, "About a minute" },   { 120, "2 minutes" },      { 3600, "About an hour" }, { 5400, "2 hours" },
-                { 172800, "2 days" },        { 86400 * 14, "2 weeks" }, { 86400 * 60, "2 months" }, { 86400 * 730, "2 years" },
+                { 0, "Less than a second" }, { 1, "1 second" },          { 59, "59 seconds" },
+                { 60, "About a minute" },    { 119, "About a minute" },  { 120, "2 minutes" },
+                { 3600, "About an hour" },   { 5400, "2 hours" },        { 172800, "2 days" },
+                { 86400 * 14, "2 weeks" },   { 86400 * 60, "2 months" }, { 86400 * 730, "2 years" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -185,8 +195,9 @@ static void test_duration(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_inspect), cmocka_unit_test(test_unknown_exit), cmocka_unit_test(test_summary),
-                cmocka_unit_test(test_list),    cmocka_unit_test(test_filters),      cmocka_unit_test(test_bad_filters),
+                cmocka_unit_test(test_inspect),  cmocka_unit_test(test_unknown_exit),
+                cmocka_unit_test(test_summary),  cmocka_unit_test(test_list),
+                cmocka_unit_test(test_filters),  cmocka_unit_test(test_bad_filters),
                 cmocka_unit_test(test_duration),
         };
 

@@ -13,9 +13,11 @@
 static char directory[] = "/tmp/berth-user-db.XXXXXX";
 static int root_fd = -EBADF;
 
-static const char passwd[] = "root:x:0:0:root:/root:/bin/sh\n# comment\nbad line\nweb:x:33:33::/srv/www:/bin/false\n"
-                             "1000:x:7:8::/odd:/bin/sh\nnohome:x:50:50:::\n";
-static const char group[] = "root:x:0:\nweb:x:33:\naudio:x:29:web,other\nvideo:x:44:other,web\nwebby:x:45:webx\n";
+static const char passwd[] =
+                "root:x:0:0:root:/root:/bin/sh\n# comment\nbad line\nweb:x:33:33::/srv/www:/bin/false\n"
+                "1000:x:7:8::/odd:/bin/sh\nnohome:x:50:50:::\n";
+static const char group[] =
+                "root:x:0:\nweb:x:33:\naudio:x:29:web,other\nvideo:x:44:other,web\nwebby:x:45:webx\n";
 
 static int set_up(void **state) {
         if (!mkdtemp(directory))
