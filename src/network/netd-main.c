@@ -1,117 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
 
-#include "../basic/clock.h"
 #include "../basic/log.h"
+#include "../basic/str.h"
+#include "../shared/message.h"
 #include "../shared/paths.h"
-#include "link.h"
-#include "netd.h"
-#include "server.h"
+#include "daemon.h"
 
-#define IDLE_USEC (30 * USEC_PER_SEC)
-#define REAP_USEC (1 * USEC_PER_SEC)
-
-typedef struct Daemon {
-        Netd netd;
-        Server *server;
-        sd_event *event;
-        sd_event_source *idle_timer;
-        sd_event_source *reap_timer;
-        sd_event_source *rules_source;
-        sd_event_source *links_source;
-        struct mnl_socket *rules_watch;
-        Rtnl links_watch;
-} Daemon;
+/* Long enough that somebody who tries things out does not wait for us to start and load the rules each time. */
+#define IDLE_SEC 600
 
 static int usage(void) {
-        printf("Usage: berth-netd [--networks=DIR] [--containers=DIR] [--rules=FILE] [--listen=SOCKET]\n\n"
+        printf("Usage: berth-netd [--networks=DIR] [--containers=DIR] [--rules=FILE] [--listen=SOCKET]\n"
+               "                   [--idle-timeout=SEC]\n\n"
                "Networks of berth's containers. Started by systemd through berth-netd.socket; see berth-netd(8).\n\n"
                "  --networks=DIR    network descriptions and leases [%s]\n"
                "  --containers=DIR  where containers live [%s]\n"
                "  --rules=FILE      packet filter rules [%s]\n"
                "  --listen=SOCKET   listen here if systemd passed no socket\n"
+               "  --idle-timeout=SEC  leave after this long without containers [%d]\n"
                "  --version         print the version\n",
-               BERTH_NETWORKS_DIR, BERTH_CONTAINERS_DIR, BERTH_DATA_DIR "/berth.nft");
+               BERTH_NETWORKS_DIR, BERTH_CONTAINERS_DIR, BERTH_DATA_DIR "/berth.nft", IDLE_SEC);
         return EXIT_SUCCESS;
-}
-
-static int on_idle_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        Daemon *d = userdata;
-
-        if (server_connections(d->server) > 0 || !netd_is_idle(&d->netd))
-                return 0;
-        log_debug("Idle, leaving.");
-        return sd_event_exit(d->event, 0);
-}
-
-static void arm(sd_event_source *timer, usec_t usec) {
-        int r;
-
-        r = sd_event_source_set_time_relative(timer, usec);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-        if (r < 0)
-                log_warning_errno(r, "Failed to set a timer: %m");
-}
-
-static void on_idle(void *userdata) {
-        Daemon *d = userdata;
-
-        if (server_connections(d->server) == 0 && netd_is_idle(&d->netd))
-                arm(d->idle_timer, IDLE_USEC);
-}
-
-static void arm_reaper(Daemon *d) {
-        int enabled;
-
-        if (d->netd.leaving && sd_event_source_get_enabled(d->reap_timer, &enabled) >= 0 && enabled == SD_EVENT_OFF)
-                arm(d->reap_timer, REAP_USEC);
-}
-
-static int on_reap_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        Daemon *d = userdata;
-
-        netd_reap(&d->netd);
-        arm_reaper(d);
-        on_idle(d);
-        return 0;
-}
-
-static void link_gone(const char *name, unsigned master, void *userdata) {
-        netd_link_gone(userdata, name);
-}
-
-static int on_links_changed(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-        Daemon *d = userdata;
-
-        if (link_watch_read(&d->links_watch, link_gone, &d->netd) < 0)
-                netd_check_links(&d->netd);
-        on_idle(d);
-        return 0;
-}
-
-static int on_rules_changed(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-        Daemon *d = userdata;
-
-        if (firewall_watch_read(d->rules_watch) == 0 || !d->netd.ready || d->netd.firewall.owned)
-                return 0;
-        if (firewall_is_loaded(&d->netd.firewall) != 0)
-                return 0;
-        log_notice("Somebody removed the packet filter rules of the containers, restoring them.");
-        (void) netd_restore(&d->netd);
-        return 0;
-}
-
-static int on_request(const Message *request, Buffer *reply, int *ret_fd, void *userdata) {
-        Daemon *d = userdata;
-        int r;
-
-        r = netd_handle(&d->netd, request, reply, ret_fd);
-        arm_reaper(d);
-        return r;
 }
 
 static int get_listen_fd(const char *path) {
@@ -124,87 +36,6 @@ static int get_listen_fd(const char *path) {
         return path ? message_listen(path, 0600) : -ENOTCONN;
 }
 
-static int add_sources(Daemon *d) {
-        int r;
-
-        r = sd_event_add_signal(d->event, NULL, SIGTERM, NULL, NULL);
-        if (r >= 0)
-                r = sd_event_add_signal(d->event, NULL, SIGINT, NULL, NULL);
-        if (r >= 0)
-                r = sd_event_add_time_relative(d->event, &d->idle_timer, CLOCK_MONOTONIC, IDLE_USEC, USEC_PER_SEC,
-                                               on_idle_timer, d);
-        if (r >= 0)
-                r = sd_event_add_time_relative(d->event, &d->reap_timer, CLOCK_MONOTONIC, 0, 0, on_reap_timer, d);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(d->reap_timer, SD_EVENT_OFF);
-        if (r >= 0)
-                r = firewall_watch_open(&d->rules_watch);
-        if (r >= 0)
-                r = sd_event_add_io(d->event, &d->rules_source, mnl_socket_get_fd(d->rules_watch), EPOLLIN,
-                                    on_rules_changed, d);
-        if (r >= 0)
-                r = link_watch_open(&d->links_watch);
-        if (r >= 0)
-                r = sd_event_add_io(d->event, &d->links_source, mnl_socket_get_fd(d->links_watch.socket), EPOLLIN,
-                                    on_links_changed, d);
-        return r;
-}
-
-static int daemon_start(Daemon *d, int listen_fd) {
-        sigset_t mask;
-        int r;
-
-        (void) sigemptyset(&mask);
-        (void) sigaddset(&mask, SIGTERM);
-        (void) sigaddset(&mask, SIGINT);
-        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
-                return log_error_errno(-errno, "Failed to block signals: %m");
-        r = sd_event_default(&d->event);
-        if (r >= 0)
-                r = add_sources(d);
-        if (r >= 0)
-                r = server_new(d->event, listen_fd, on_request, d, &d->server);
-        if (r < 0)
-                return log_error_errno(r, "Failed to set the event loop up: %m");
-        server_set_idle_handler(d->server, on_idle);
-        (void) sd_event_set_watchdog(d->event, true);
-        return 0;
-}
-
-static void daemon_done(Daemon *d) {
-        server_free(d->server);
-        (void) sd_event_source_disable_unref(d->idle_timer);
-        (void) sd_event_source_disable_unref(d->reap_timer);
-        (void) sd_event_source_disable_unref(d->rules_source);
-        (void) sd_event_source_disable_unref(d->links_source);
-        if (d->rules_watch)
-                (void) mnl_socket_close(d->rules_watch);
-        rtnl_close(&d->links_watch);
-        sd_event_unref(d->event);
-        netd_close(&d->netd);
-}
-
-static int run(Daemon *d, const char *networks, const char *containers, const char *rules, const char *listen_path) {
-        int fd, r;
-
-        fd = get_listen_fd(listen_path);
-        if (fd < 0)
-                return log_error_errno(fd, "No socket: start berth-netd.socket, or use --listen=: %m");
-        /* In this order: an interface that goes while netd_open() looks at them all is reported afterwards. */
-        r = daemon_start(d, fd);
-        if (r < 0)
-                return r;
-        r = netd_open(&d->netd, networks, containers, rules);
-        if (r < 0)
-                return r;
-        /* A failure here concerns the containers of before; new ones get an error of their own. */
-        (void) netd_restore(&d->netd);
-        (void) sd_notify(0, "READY=1");
-        r = sd_event_loop(d->event);
-        (void) sd_notify(0, "STOPPING=1");
-        return r;
-}
-
 int main(int argc, char *argv[]) {
         static const struct option options[] = {
                 { "help", no_argument, NULL, 'h' },
@@ -213,12 +44,14 @@ int main(int argc, char *argv[]) {
                 { "containers", required_argument, NULL, 'c' },
                 { "rules", required_argument, NULL, 'r' },
                 { "listen", required_argument, NULL, 'l' },
+                { "idle-timeout", required_argument, NULL, 'i' },
                 {},
         };
-        const char *networks = BERTH_NETWORKS_DIR, *containers = BERTH_CONTAINERS_DIR, *listen_path = NULL;
-        const char *rules = BERTH_DATA_DIR "/berth.nft";
-        Daemon d = { .netd = NETD_INIT };
-        int c, r;
+        DaemonOptions o = { .networks = BERTH_NETWORKS_DIR, .containers = BERTH_CONTAINERS_DIR,
+                            .rules = BERTH_DATA_DIR "/berth.nft" };
+        const char *listen_path = NULL;
+        uint64_t idle = IDLE_SEC;
+        int c, fd;
 
         log_set_identifier("berth-netd");
         while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
@@ -229,16 +62,22 @@ int main(int argc, char *argv[]) {
                         puts("berth " BERTH_VERSION);
                         return EXIT_SUCCESS;
                 case 'n':
-                        networks = optarg;
+                        o.networks = optarg;
                         break;
                 case 'c':
-                        containers = optarg;
+                        o.containers = optarg;
                         break;
                 case 'r':
-                        rules = optarg;
+                        o.rules = optarg;
                         break;
                 case 'l':
                         listen_path = optarg;
+                        break;
+                case 'i':
+                        if (parse_u64(optarg, 1000000, &idle) < 0) {
+                                log_error("--idle-timeout=%s is no number of seconds.", optarg);
+                                return EXIT_FAILURE;
+                        }
                         break;
                 default:
                         return EXIT_FAILURE;
@@ -247,7 +86,11 @@ int main(int argc, char *argv[]) {
                 log_error("Unexpected argument: %s", argv[optind]);
                 return EXIT_FAILURE;
         }
-        r = run(&d, networks, containers, rules, listen_path);
-        daemon_done(&d);
-        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        o.idle_timeout = idle * USEC_PER_SEC;
+        fd = get_listen_fd(listen_path);
+        if (fd < 0) {
+                (void) log_error_errno(fd, "No socket: start berth-netd.socket, or use --listen=: %m");
+                return EXIT_FAILURE;
+        }
+        return daemon_run(fd, &o) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
