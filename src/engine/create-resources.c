@@ -3,8 +3,6 @@
  * Resource limits: checked with Docker's texts, then said as properties of the payload's scope. systemd
  * applies them, shows them, and lets the administrator change them; the runtime writes none.
  */
-#include <sched.h>
-
 #include "../basic/json.h"
 #include "../basic/str.h"
 #include "../shared/fields.h"
@@ -52,7 +50,7 @@ static int check_memory(const CreateContext *c, EngineError *reterr) {
 static int check_cpu(const CreateContext *c, EngineError *reterr) {
         int64_t nano = number(c, "NanoCpus"), period = number(c, "CpuPeriod"), quota = number(c, "CpuQuota");
         int64_t shares = number(c, "CpuShares");
-        long n = sysconf(_SC_NPROCESSORS_ONLN);
+        long n = nano != 0 ? sysconf(_SC_NPROCESSORS_ONLN) : 0;
 
         if (nano != 0 && period != 0)
                 return error_set(reterr, -EINVAL,
