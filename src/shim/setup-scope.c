@@ -268,6 +268,9 @@ static int replace_leftover(Setup *s, Scope *scope) {
         if (!path)
                 return -ENOMEM;
         (void) write_string_at(AT_FDCWD, path, "1");
+        /* One whose only process was killed before PID 1 could move it is empty from the start and never ends by itself. */
+        (void) sd_bus_call_method(scope->bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                                  "org.freedesktop.systemd1.Manager", "StopUnit", NULL, NULL, "ss", scope->unit, "replace");
         while (scope->exists && now_monotonic() < end) {
                 r = sd_bus_wait(scope->bus, RETRY_MAX);
                 if (r < 0)
