@@ -12,8 +12,9 @@
 #include "engine/worker/archive-plan.h"
 
 /*
- * Input: up to four texts with a NUL between them. The last ones become blobs first; @1, @2, @3 in a text stand for the digest
- * of the text with that number, so that the fuzzer gets past the digest checks. The first is manifest.json or index.json.
+ * Input: up to four texts with a NUL between them. The last ones become blobs first; @1, @2, @3 in a text
+ * stand for the digest of the text with that number, so that the fuzzer gets past the digest checks. The
+ * first is manifest.json or index.json.
  */
 #define TEXTS 4
 
@@ -50,7 +51,9 @@ static void add(MemberSpool *s, unsigned index, const char *name, const char *te
         (void) snprintf(file, sizeof(file), "%u", index);
         assert(sha256_hex(text, strlen(text), digest) == 0);
         assert(write_file_at(s->dir_fd, file, text, strlen(text), 0600, 0) == 0);
-        *m = (SpoolMember){ .name = name ? strdup(name) : str_concat("blobs/sha256/", digest), .size = strlen(text), .index = index };
+        *m = (SpoolMember){ .name = name ? strdup(name) : str_concat("blobs/sha256/", digest),
+                            .size = strlen(text),
+                            .index = index };
         memcpy(m->sha256, digest, 65);
         s->items = reallocarray(s->items, s->n + 1, sizeof(*s->items));
         s->items[s->n++] = m;

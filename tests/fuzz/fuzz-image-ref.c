@@ -8,7 +8,8 @@
 /* What was accepted must read back as itself, and be a file name once `/` is escaped. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_image_ref_ ImageRef r = {}, again = {};
-        _cleanup_free_ char *text = strndup((const char *) data, size), *canonical = NULL, *familiar = NULL, *error = NULL;
+        _cleanup_free_ char *text = strndup((const char *) data, size), *canonical = NULL, *familiar = NULL,
+                            *error = NULL;
         _cleanup_free_ char *second = NULL;
         int k;
 

@@ -20,7 +20,8 @@ int sha256_hex(const void *data, size_t size, char ret[DIGEST_HEX + 1]) {
         return 0;
 }
 
-/** blob_write - store @data under its digest @hex, durable on return. What is there already is right by its name. */
+/** blob_write - store @data under its digest @hex, durable on return. What is there already is right by its
+ * name. */
 int blob_write(ImageStore *s, const char *hex, const void *data, size_t size) {
         struct stat st;
 

@@ -7,26 +7,21 @@
 
 /* Docker API 1.50: ImageInspect, ImageSummary, HistoryResponseItem. */
 
-/* Fields of the configuration that API 1.50 shows; older containers' leftovers (Hostname, Image...) are not the image's. */
+/* Fields of the configuration that API 1.50 shows; older containers' leftovers (Hostname, Image...) are not
+ * the image's. */
 static const char *const config_keys[] = {
-        "User",     "ExposedPorts", "Env",     "Entrypoint", "Cmd",        "Healthcheck", "ArgsEscaped",
-        "Volumes",  "WorkingDir",   "Labels",  "StopSignal", "OnBuild",    "Shell",
+        "User",    "ExposedPorts", "Env",    "Entrypoint", "Cmd",     "Healthcheck", "ArgsEscaped",
+        "Volumes", "WorkingDir",   "Labels", "StopSignal", "OnBuild", "Shell",
 };
 
 static bool is_empty(json_object *v) {
         switch (json_object_get_type(v)) {
-        case json_type_null:
-                return true;
-        case json_type_boolean:
-                return !json_object_get_boolean(v);
-        case json_type_string:
-                return json_object_get_string_len(v) == 0;
-        case json_type_array:
-                return json_object_array_length(v) == 0;
-        case json_type_object:
-                return json_object_object_length(v) == 0;
-        default:
-                return false;
+        case json_type_null: return true;
+        case json_type_boolean: return !json_object_get_boolean(v);
+        case json_type_string: return json_object_get_string_len(v) == 0;
+        case json_type_array: return json_object_array_length(v) == 0;
+        case json_type_object: return json_object_object_length(v) == 0;
+        default: return false;
         }
 }
 
@@ -61,8 +56,8 @@ static json_object *driver_json(const Image *i) {
         }
         upper = n > 0 ? str_concat(BERTH_LAYERS_DIR "/", i->layers[n - 1]) : strdup("");
         if (!upper || (lower[0] && json_set_str(data, "LowerDir", lower) < 0) ||
-            (upper[0] && json_set_str(data, "UpperDir", upper) < 0) || json_set_str(o, "Name", "overlay2") < 0 ||
-            json_set(o, "Data", json_object_get(data)) < 0)
+            (upper[0] && json_set_str(data, "UpperDir", upper) < 0) ||
+            json_set_str(o, "Name", "overlay2") < 0 || json_set(o, "Data", json_object_get(data)) < 0)
                 return NULL;
         return TAKE_PTR(o);
 }
@@ -76,7 +71,8 @@ static json_object *rootfs_json(const Image *i) {
                 if (!id || json_add_str(l, id) < 0)
                         return NULL;
         }
-        if (!o || !l || json_set_str(o, "Type", "layers") < 0 || json_set(o, "Layers", json_object_get(l)) < 0)
+        if (!o || !l || json_set_str(o, "Type", "layers") < 0 ||
+            json_set(o, "Layers", json_object_get(l)) < 0)
                 return NULL;
         return TAKE_PTR(o);
 }
@@ -106,9 +102,10 @@ int image_to_inspect_json(ImageStore *s, const Image *i, json_object **ret) {
         _cleanup_json_ json_object *o = json_object_new_object();
 
         (void) s;
-        if (!o || json_set_str(o, "Id", i->id) < 0 || json_set(o, "RepoTags", json_new_strv(i->repo_tags)) < 0 ||
-            json_set(o, "RepoDigests", json_new_strv(i->repo_digests)) < 0 || json_set_str(o, "Parent", "") < 0 ||
-            json_set_str(o, "Comment", comment(i)) < 0)
+        if (!o || json_set_str(o, "Id", i->id) < 0 ||
+            json_set(o, "RepoTags", json_new_strv(i->repo_tags)) < 0 ||
+            json_set(o, "RepoDigests", json_new_strv(i->repo_digests)) < 0 ||
+            json_set_str(o, "Parent", "") < 0 || json_set_str(o, "Comment", comment(i)) < 0)
                 return -ENOMEM;
         if (i->created_text && json_set_str(o, "Created", i->created_text) < 0)
                 return -ENOMEM;
@@ -157,9 +154,11 @@ static json_object *history_item(const Image *i, json_object *h, bool last) {
             json_set_int(o, "Created", (int64_t) (at / USEC_PER_SEC)) < 0 ||
             json_set_str(o, "CreatedBy", json_string_or(h, "created_by", "")) < 0)
                 return NULL;
-        if (last && i->repo_tags[0] ? json_set(o, "Tags", json_new_strv(i->repo_tags)) < 0 : json_set_null(o, "Tags") < 0)
+        if (last && i->repo_tags[0] ? json_set(o, "Tags", json_new_strv(i->repo_tags)) < 0
+                                    : json_set_null(o, "Tags") < 0)
                 return NULL;
-        if (json_set_int(o, "Size", 0) < 0 || json_set_str(o, "Comment", json_string_or(h, "comment", "")) < 0)
+        if (json_set_int(o, "Size", 0) < 0 ||
+            json_set_str(o, "Comment", json_string_or(h, "comment", "")) < 0)
                 return NULL;
         return TAKE_PTR(o);
 }

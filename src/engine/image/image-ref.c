@@ -12,12 +12,12 @@
  *   tag        = word *127(word | "." | "-")
  * The first component is a domain only if it has a dot, a colon, an upper-case letter, or is "localhost".
  */
-#define DEFAULT_DOMAIN "docker.io"
-#define LEGACY_DOMAIN "index.docker.io"
-#define DEFAULT_PATH "library/"
+#define DEFAULT_DOMAIN  "docker.io"
+#define LEGACY_DOMAIN   "index.docker.io"
+#define DEFAULT_PATH    "library/"
 #define NAME_LENGTH_MAX 255
-#define TAG_LENGTH_MAX 128
-#define SHA256_HEX 64
+#define TAG_LENGTH_MAX  128
+#define SHA256_HEX      64
 
 /** image_ref_done - free what a parse made; safe on a zeroed reference. */
 void image_ref_done(ImageRef *r) {
@@ -141,7 +141,8 @@ static int check_digest(const char *digest, char **ret_error) {
         if (!hex) {
                 const char *colon = strchr(digest, ':');
 
-                if (colon && colon > digest && hex_is_valid(colon + 1, strlen(colon + 1)) && strlen(colon + 1) >= 32)
+                if (colon && colon > digest && hex_is_valid(colon + 1, strlen(colon + 1)) &&
+                    strlen(colon + 1) >= 32)
                         return refuse(ret_error, strdup("unsupported digest algorithm"));
                 return refuse(ret_error, strdup("invalid reference format"));
         }
@@ -203,7 +204,8 @@ static int fill(ImageRef *r, const char *text, size_t domain, char *rest, char *
                 return -ENOMEM;
         if (has_upper(rest, strlen(rest)))
                 return refuse(ret_error,
-                              str_printf("invalid reference format: repository name (%s) must be lowercase", r->path));
+                              str_printf("invalid reference format: repository name (%s) must be lowercase",
+                                         r->path));
         if (!domain_is_valid(r->domain) || !path_is_valid(r->path) || (tag && !tag_is_valid(tag)))
                 return refuse(ret_error, strdup("invalid reference format"));
         if (strlen(r->domain) + 1 + strlen(r->path) > NAME_LENGTH_MAX)
@@ -231,8 +233,10 @@ int image_ref_parse(const char *text, ImageRef *ret, char **ret_error) {
         int r;
 
         if (strlen(text) == SHA256_HEX && hex_is_valid(text, SHA256_HEX))
-                return refuse(ret_error, str_printf("invalid repository name (%s), cannot specify 64-byte hexadecimal "
-                                                    "strings", text));
+                return refuse(ret_error,
+                              str_printf("invalid repository name (%s), cannot specify 64-byte hexadecimal "
+                                         "strings",
+                                         text));
         domain = domain_length(text);
         rest = strdup(domain > 0 ? text + domain + 1 : text);
         if (!rest)
@@ -254,7 +258,8 @@ int image_ref_default_tag(ImageRef *r) {
 }
 
 static char *with_suffix(const ImageRef *r, const char *name) {
-        return str_concat(name, r->tag ? ":" : "", strempty(r->tag), r->digest ? "@" : "", strempty(r->digest));
+        return str_concat(name, r->tag ? ":" : "", strempty(r->tag), r->digest ? "@" : "",
+                          strempty(r->digest));
 }
 
 /** image_ref_canonical - domain/path[:tag][@digest]; owned, NULL on ENOMEM. */

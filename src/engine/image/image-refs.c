@@ -8,8 +8,9 @@
 #include "store-internal.h"
 
 /*
- * A reference is a symlink whose name is the canonical reference with `/` written as `+` (which no reference contains) and
- * whose target is the image's hex digest: setting one is symlink + rename, so readers see the old or the new image.
+ * A reference is a symlink whose name is the canonical reference with `/` written as `+` (which no reference
+ * contains) and whose target is the image's hex digest: setting one is symlink + rename, so readers see the
+ * old or the new image.
  */
 
 static char *escape(const char *canonical) {
@@ -106,7 +107,8 @@ static int add(RefList *l, ImageStore *s, const char *name, const char *hex) {
         l->items = e;
         e += l->n;
         *e = (RefEntry){ .canonical = unescape(name),
-                         .mtime = (usec_t) st.st_mtim.tv_sec * USEC_PER_SEC + (usec_t) st.st_mtim.tv_nsec / 1000 };
+                         .mtime = (usec_t) st.st_mtim.tv_sec * USEC_PER_SEC +
+                                  (usec_t) st.st_mtim.tv_nsec / 1000 };
         if (!e->canonical)
                 return -ENOMEM;
         memcpy(e->hex, hex, sizeof(e->hex));

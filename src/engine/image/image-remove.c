@@ -9,8 +9,9 @@
 #include "layer.h"
 
 /*
- * DELETE /images/{name} as Docker's clients know it. By reference: the reference goes, and with the last one the image,
- * unless a container still uses it. By id: only if the image has at most one name, or by force with all of them.
+ * DELETE /images/{name} as Docker's clients know it. By reference: the reference goes, and with the last one
+ * the image, unless a container still uses it. By id: only if the image has at most one name, or by force
+ * with all of them.
  */
 #define SHORT_ID 12
 
@@ -103,7 +104,8 @@ static int add_layer_records(Removal *x) {
         int r;
 
         r = layer_mark_used(x->store, x->hex, &m);
-        /* The list is for show; a container that cannot be read must not keep an image from being removed. */
+        /* The list is for show; a container that cannot be read must not keep an image from being removed.
+         */
         if (r < 0 || n > IMAGE_LAYERS_MAX)
                 return 0;
         for (size_t i = 0; r >= 0 && i < n; i++) {
@@ -145,9 +147,10 @@ static int delete_image(Removal *x) {
 static int check_hard(Removal *x) {
         const char *id = user(x, true);
 
-        return id ? conflict(x, str_printf("conflict: unable to delete %.*s (cannot be forced) - image is being used by "
-                                           "running container %.*s",
-                                           SHORT_ID, x->hex, SHORT_ID, id))
+        return id ? conflict(x,
+                             str_printf("conflict: unable to delete %.*s (cannot be forced) - image is being used by "
+                                        "running container %.*s",
+                                        SHORT_ID, x->hex, SHORT_ID, id))
                   : 0;
 }
 
@@ -157,9 +160,10 @@ static int check_soft(Removal *x) {
         if (x->force)
                 return 0;
         id = user(x, false);
-        return id ? conflict(x, str_printf("conflict: unable to delete %.*s (must be forced) - image is being used by "
-                                           "stopped container %.*s",
-                                           SHORT_ID, x->hex, SHORT_ID, id))
+        return id ? conflict(x,
+                             str_printf("conflict: unable to delete %.*s (must be forced) - image is being used by "
+                                        "stopped container %.*s",
+                                        SHORT_ID, x->hex, SHORT_ID, id))
                   : 0;
 }
 
@@ -168,9 +172,10 @@ static int remove_by_id(Removal *x) {
 
         r = check_hard(x);
         if (r >= 0 && !x->force && !has_one_name(&x->refs))
-                r = conflict(x, str_printf("conflict: unable to delete %.*s (must be forced) - image is referenced in "
-                                           "multiple repositories",
-                                           SHORT_ID, x->hex));
+                r = conflict(x,
+                             str_printf("conflict: unable to delete %.*s (must be forced) - image is referenced in "
+                                        "multiple repositories",
+                                        SHORT_ID, x->hex));
         if (r >= 0)
                 r = check_soft(x);
         while (r >= 0 && x->refs.n > 0)
@@ -191,15 +196,17 @@ static int remove_by_ref(Removal *x, const char *name, ImageRef *ref) {
         if (k == x->refs.n)
                 return -ENOENT;
         if (!x->force && has_one_name(&x->refs) && (id = user(x, false)))
-                return conflict(x, str_printf("conflict: unable to remove repository reference \"%s\" (must force) - "
-                                              "container %.*s is using its referenced image %.*s",
-                                              name, SHORT_ID, id, SHORT_ID, x->hex));
+                return conflict(x,
+                                str_printf("conflict: unable to remove repository reference \"%s\" (must force) - "
+                                           "container %.*s is using its referenced image %.*s",
+                                           name, SHORT_ID, id, SHORT_ID, x->hex));
         r = drop_ref(x, k);
         if (r >= 0 && !ref->digest)
                 r = drop_digests_of(x, ref);
         if (r < 0 || x->refs.n > 0)
                 return r;
-        /* The name is gone, which is what was asked; a container that still uses the image keeps it, without a name. */
+        /* The name is gone, which is what was asked; a container that still uses the image keeps it, without
+         * a name. */
         if (user(x, true) || (!x->force && user(x, false)))
                 return 0;
         return delete_image(x);
@@ -325,5 +332,6 @@ int image_tag(ImageStore *s, const char *image_id, const char *ref, char **ret_e
         if (!hex || !image_exists(s, hex))
                 return -ENOENT;
         r = ref_set(s, canonical, hex);
-        return r == -ENAMETOOLONG ? refuse(ret_error, "invalid reference format: the reference is too long") : r;
+        return r == -ENAMETOOLONG ? refuse(ret_error, "invalid reference format: the reference is too long")
+                                  : r;
 }

@@ -13,10 +13,10 @@
 #include "image-ref.h"
 
 /*
- * An image is: blobs/sha256/<hex> (its configuration, what the id is the digest of), images/<hex> (the record: sizes of its
- * layers), layers/<diff-id> for each layer, and any number of references. They are made in the order layers, configuration,
- * record, reference, and removed in the other, so that whatever is named is complete at any instant. What a crash leaves
- * behind is garbage nobody names; layer-gc.c collects it.
+ * An image is: blobs/sha256/<hex> (its configuration, what the id is the digest of), images/<hex> (the
+ * record: sizes of its layers), layers/<diff-id> for each layer, and any number of references. They are made
+ * in the order layers, configuration, record, reference, and removed in the other, so that whatever is named
+ * is complete at any instant. What a crash leaves behind is garbage nobody names; layer-gc.c collects it.
  */
 
 static int open_dir(int root_fd, const char *path) {
@@ -106,7 +106,8 @@ bool image_exists(ImageStore *s, const char *hex) {
         return faccessat(s->images_fd, hex, F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
 }
 
-/** image_record_write - write images/<hex>, durable on return; an existing one is replaced. Return: 0 or -errno. */
+/** image_record_write - write images/<hex>, durable on return; an existing one is replaced. Return: 0 or
+ * -errno. */
 int image_record_write(ImageStore *s, const char *hex, const ImageLayer *layers, size_t n_layers) {
         _cleanup_json_ json_object *o = json_object_new_object();
         json_object *a = NULL;
@@ -128,7 +129,8 @@ int image_record_write(ImageStore *s, const char *hex, const ImageLayer *layers,
         if (r < 0)
                 return r;
         text = json_text(o);
-        return text ? write_file_at(s->images_fd, hex, text, strlen(text), 0600, WRITE_REPLACE | WRITE_SYNC) : -ENOMEM;
+        return text ? write_file_at(s->images_fd, hex, text, strlen(text), 0600, WRITE_REPLACE | WRITE_SYNC)
+                    : -ENOMEM;
 }
 
 static int parse_layer(json_object *o, ImageLayer *ret) {
@@ -143,7 +145,8 @@ static int parse_layer(json_object *o, ImageLayer *ret) {
         return 0;
 }
 
-/** image_record_layers - layers of image @hex, bottom first; @ret is the caller's. Return: 0, -ENOENT, -EUCLEAN, -errno. */
+/** image_record_layers - layers of image @hex, bottom first; @ret is the caller's. Return: 0, -ENOENT,
+ * -EUCLEAN, -errno. */
 int image_record_layers(ImageStore *s, const char *hex, ImageLayer **ret, size_t *ret_n) {
         _cleanup_json_ json_object *o = NULL;
         _cleanup_free_ ImageLayer *l = NULL;
@@ -406,7 +409,8 @@ static int find_by_ref(ImageStore *s, const char *name, char ret_hex[DIGEST_HEX 
 
 /** image_resolve - see image-store.h. */
 int image_resolve(ImageStore *s, const char *name_or_id, Image **ret) {
-        bool full = image_id_hex(name_or_id) || (strlen(name_or_id) == DIGEST_HEX && hex_is_valid(name_or_id, DIGEST_HEX));
+        bool full = image_id_hex(name_or_id) ||
+                    (strlen(name_or_id) == DIGEST_HEX && hex_is_valid(name_or_id, DIGEST_HEX));
         char hex[DIGEST_HEX + 1];
         int r;
 
@@ -425,7 +429,8 @@ char *image_error_text(const char *name_or_id, int error) {
         if (error == -ENOTUNIQ)
                 return str_printf("image ID %s is ambiguous: several images begin with it", name_or_id);
         if (error == -EUCLEAN)
-                return str_printf("image %s is damaged on disk: remove it with force and load it again", name_or_id);
+                return str_printf("image %s is damaged on disk: remove it with force and load it again",
+                                  name_or_id);
         if (error != -ENOENT && error != -EINVAL)
                 return str_printf("cannot read image %s: %s", name_or_id, strerror(-error));
         r = image_ref_parse(name_or_id, &ref, &text);

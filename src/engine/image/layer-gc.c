@@ -10,9 +10,10 @@
 #include "layer.h"
 
 /*
- * Garbage collection by marking: a layer lives while an image's record or a container's shim.conf names it. Whatever cannot
- * be read stops the collection: deleting is only right when everything that could refer is known. What is to go is renamed
- * into a staging directory under the exclusive lock (fast) and deleted after it is released (slow).
+ * Garbage collection by marking: a layer lives while an image's record or a container's shim.conf names it.
+ * Whatever cannot be read stops the collection: deleting is only right when everything that could refer is
+ * known. What is to go is renamed into a staging directory under the exclusive lock (fast) and deleted after
+ * it is released (slow).
  */
 
 /** layer_marks_done - free; safe on a zeroed set. */
@@ -125,8 +126,8 @@ static bool keep_layer(ImageStore *s, const LayerMarks *m, const char *name) {
 
 static bool keep_blob(ImageStore *s, const LayerMarks *m, const char *name) {
         (void) m;
-        /* A blob's temporary file belongs to a worker that is writing it now, or is garbage of a crash: as long as the
-         * exclusive lock is held nobody is. */
+        /* A blob's temporary file belongs to a worker that is writing it now, or is garbage of a crash: as
+         * long as the exclusive lock is held nobody is. */
         return image_exists(s, name);
 }
 

@@ -12,7 +12,8 @@
 
 #define STAGING_PREFIX ".new-"
 
-/* The directory may have been taken for stale between its making and the lock: the lock counts only on what still has its name. */
+/* The directory may have been taken for stale between its making and the lock: the lock counts only on what
+ * still has its name. */
 static int staging_lock(Staging *g) {
         struct stat a, b;
 

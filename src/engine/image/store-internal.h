@@ -3,11 +3,12 @@
 
 #include "image-store.h"
 
-/* The parts of the store among themselves, and for berth-worker, which fills it. Hex digests are 64 digits without sha256:. */
-#define DIGEST_HEX 64
-#define DIGEST_PREFIX "sha256:"
+/* The parts of the store among themselves, and for berth-worker, which fills it. Hex digests are 64 digits
+ * without sha256:. */
+#define DIGEST_HEX       64
+#define DIGEST_PREFIX    "sha256:"
 #define IMAGE_LAYERS_MAX 125
-#define IMAGE_JSON_MAX (8 * 1024 * 1024)
+#define IMAGE_JSON_MAX   (8 * 1024 * 1024)
 
 struct ImageStore {
         int root_fd;
@@ -34,7 +35,8 @@ typedef struct ImageLayer {
         uint64_t size; /* bytes of the regular files */
 } ImageLayer;
 
-/* images/<hex>: what the configuration does not say. Written last, with the image's layers and configuration in place. */
+/* images/<hex>: what the configuration does not say. Written last, with the image's layers and configuration
+ * in place. */
 int image_record_write(ImageStore *s, const char *hex, const ImageLayer *layers, size_t n_layers);
 int image_record_layers(ImageStore *s, const char *hex, ImageLayer **ret, size_t *ret_n);
 /* The size of a layer that some image already has. Return: 0, -ENOENT. */

@@ -4,7 +4,8 @@
 #include "archive-plan.h"
 #include "member-name.h"
 
-/* docker-archive: manifest.json = [{"Config": member, "RepoTags": [..] or null, "Layers": [member, ...]}, ...]. */
+/* docker-archive: manifest.json = [{"Config": member, "RepoTags": [..] or null, "Layers": [member, ...]},
+ * ...]. */
 
 static int find_member(ArchivePlan *p, const MemberSpool *s, const char *name, const SpoolMember **ret) {
         _cleanup_free_ char *clean = NULL;

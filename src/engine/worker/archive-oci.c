@@ -3,19 +3,22 @@
 #include "../../basic/str.h"
 #include "archive-plan.h"
 
-/* OCI image layout: index.json -> (index ->) manifest -> config, layers; all but the first by digest below blobs/. */
+/* OCI image layout: index.json -> (index ->) manifest -> config, layers; all but the first by digest below
+ * blobs/. */
 #define INDEX_DEPTH_MAX 4
 #define ANNOTATION_NAME "io.containerd.image.name"
-#define ANNOTATION_REF "org.opencontainers.image.ref.name"
+#define ANNOTATION_REF  "org.opencontainers.image.ref.name"
 
-static int find_blob(ArchivePlan *p, const MemberSpool *s, json_object *descriptor, const SpoolMember **ret) {
+static int find_blob(ArchivePlan *p, const MemberSpool *s, json_object *descriptor,
+                     const SpoolMember **ret) {
         const char *digest = json_string_or(descriptor, "digest", ""), *hex = image_id_hex(digest);
         _cleanup_free_ char *name = NULL;
         const SpoolMember *m;
         int64_t size = 0;
 
         if (!hex)
-                return plan_fail(p, "descriptor with the digest \"%.128s\": only sha256 is supported", digest);
+                return plan_fail(p, "descriptor with the digest \"%.128s\": only sha256 is supported",
+                                 digest);
         name = str_concat("blobs/sha256/", hex);
         if (!name)
                 return -ENOMEM;
@@ -31,7 +34,8 @@ static int find_blob(ArchivePlan *p, const MemberSpool *s, json_object *descript
         return 0;
 }
 
-static int read_blob(ArchivePlan *p, const MemberSpool *s, json_object *descriptor, char **ret, size_t *ret_size) {
+static int read_blob(ArchivePlan *p, const MemberSpool *s, json_object *descriptor, char **ret,
+                     size_t *ret_size) {
         const SpoolMember *m;
         int r;
 
@@ -60,10 +64,12 @@ static int read_json(ArchivePlan *p, const MemberSpool *s, json_object *descript
         return 0;
 }
 
-/* containerd's annotation is a whole reference; OCI's may be one, or only a tag, which names nothing by itself. */
+/* containerd's annotation is a whole reference; OCI's may be one, or only a tag, which names nothing by
+ * itself. */
 static int add_tags(ArchivePlan *p, PlanImage *i, json_object *descriptor) {
         json_object *a = json_get(descriptor, "annotations");
-        const char *name = json_string_or(a, ANNOTATION_NAME, ""), *ref = json_string_or(a, ANNOTATION_REF, "");
+        const char *name = json_string_or(a, ANNOTATION_NAME, ""),
+                   *ref = json_string_or(a, ANNOTATION_REF, "");
 
         if (*name)
                 return plan_add_tag(p, i, name);
@@ -84,7 +90,8 @@ static int add_manifest(ArchivePlan *p, const MemberSpool *s, json_object *manif
         size_t size, n;
         int r;
 
-        if (json_get_object(manifest, "config", &config) <= 0 || json_get_array(manifest, "layers", &layers) < 0)
+        if (json_get_object(manifest, "config", &config) <= 0 ||
+            json_get_array(manifest, "layers", &layers) < 0)
                 return plan_fail(p, "image manifest without config or layers");
         n = layers ? json_object_array_length(layers) : 0;
         /* One image under several names is one manifest listed several times. */
@@ -146,7 +153,8 @@ static int add_one(ArchivePlan *p, const MemberSpool *s, json_object *descriptor
         r = read_json(p, s, descriptor, &o);
         if (r < 0)
                 return r;
-        return is_index(o) ? add_from_index(p, s, o, named_by, architecture, depth) : add_manifest(p, s, o, named_by);
+        return is_index(o) ? add_from_index(p, s, o, named_by, architecture, depth)
+                           : add_manifest(p, s, o, named_by);
 }
 
 static int choose(ArchivePlan *p, const MemberSpool *s, json_object *list, const char *architecture) {
@@ -169,11 +177,13 @@ static int choose(ArchivePlan *p, const MemberSpool *s, json_object *list, const
 
                 return add_one(p, s, d, d, architecture, 0);
         }
-        return taken > 0 || n == 0 ? 0 : plan_fail(p, "no manifest for linux/%s in index.json", architecture);
+        return taken > 0 || n == 0 ? 0
+                                   : plan_fail(p, "no manifest for linux/%s in index.json", architecture);
 }
 
 /** plan_oci - read index.json. Return: 0, -EBADMSG, -errno. */
-int plan_oci(ArchivePlan *p, const MemberSpool *s, const char *index, size_t size, const char *architecture) {
+int plan_oci(ArchivePlan *p, const MemberSpool *s, const char *index, size_t size,
+             const char *architecture) {
         _cleanup_json_ json_object *o = NULL;
         json_object *list;
         int r;

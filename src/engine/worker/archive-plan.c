@@ -41,9 +41,10 @@ void archive_plan_done(ArchivePlan *p) {
 /** host_architecture - as the OCI image specification (Go) calls it. */
 const char *host_architecture(void) {
         static const char *const table[][2] = {
-                { "x86_64", "amd64" },   { "aarch64", "arm64" },     { "armv7l", "arm" },        { "armv6l", "arm" },
-                { "i386", "386" },       { "i686", "386" },          { "ppc64le", "ppc64le" },   { "s390x", "s390x" },
-                { "riscv64", "riscv64" }, { "loongarch64", "loong64" }, { "mips64", "mips64le" },
+                { "x86_64", "amd64" },        { "aarch64", "arm64" },   { "armv7l", "arm" },
+                { "armv6l", "arm" },          { "i386", "386" },        { "i686", "386" },
+                { "ppc64le", "ppc64le" },     { "s390x", "s390x" },     { "riscv64", "riscv64" },
+                { "loongarch64", "loong64" }, { "mips64", "mips64le" },
         };
         static struct utsname u;
 
@@ -55,7 +56,8 @@ const char *host_architecture(void) {
         return u.machine;
 }
 
-/** plan_add_image - a new empty image, NULL on ENOMEM or beyond the limit. Pointers to earlier ones become invalid. */
+/** plan_add_image - a new empty image, NULL on ENOMEM or beyond the limit. Pointers to earlier ones become
+ * invalid. */
 PlanImage *plan_add_image(ArchivePlan *p) {
         PlanImage *i;
 
@@ -108,18 +110,23 @@ static int set_diff_ids(ArchivePlan *p, PlanImage *i, json_object *config, size_
         if (ids)
                 n = json_object_array_length(ids);
         if (n != n_layers)
-                return plan_fail(p, "invalid manifest, layers length mismatch: expected %zu, got %zu", n_layers, n);
+                return plan_fail(p, "invalid manifest, layers length mismatch: expected %zu, got %zu",
+                                 n_layers, n);
         if (n > IMAGE_LAYERS_MAX)
-                return plan_fail(p, "max depth exceeded: the image has %zu layers, %d is the limit", n, IMAGE_LAYERS_MAX);
+                return plan_fail(p, "max depth exceeded: the image has %zu layers, %d is the limit", n,
+                                 IMAGE_LAYERS_MAX);
         i->layers = new0(PlanLayer, n + 1);
         if (!i->layers)
                 return -ENOMEM;
         for (size_t k = 0; k < n; k++) {
                 json_object *id = json_object_array_get_idx(ids, k);
-                const char *hex = json_object_is_type(id, json_type_string) ? image_id_hex(json_object_get_string(id)) : NULL;
+                const char *hex = json_object_is_type(id, json_type_string)
+                                                  ? image_id_hex(json_object_get_string(id))
+                                                  : NULL;
 
                 if (!hex)
-                        return plan_fail(p, "image configuration %s: diff_id %zu is no sha256 digest", i->hex, k);
+                        return plan_fail(p, "image configuration %s: diff_id %zu is no sha256 digest",
+                                         i->hex, k);
                 memcpy(i->layers[k].diff_id, hex, DIGEST_HEX + 1);
         }
         i->n_layers = n;
@@ -132,10 +139,12 @@ static int check_config_types(ArchivePlan *p, const PlanImage *i, json_object *r
                 const char *key;
                 json_type type;
         } rules[] = {
-                { "Env", json_type_array },     { "Cmd", json_type_array },          { "Entrypoint", json_type_array },
-                { "OnBuild", json_type_array }, { "Shell", json_type_array },        { "WorkingDir", json_type_string },
-                { "User", json_type_string },   { "StopSignal", json_type_string },  { "Labels", json_type_object },
-                { "Volumes", json_type_object }, { "ExposedPorts", json_type_object }, { "Healthcheck", json_type_object },
+                { "Env", json_type_array },           { "Cmd", json_type_array },
+                { "Entrypoint", json_type_array },    { "OnBuild", json_type_array },
+                { "Shell", json_type_array },         { "WorkingDir", json_type_string },
+                { "User", json_type_string },         { "StopSignal", json_type_string },
+                { "Labels", json_type_object },       { "Volumes", json_type_object },
+                { "ExposedPorts", json_type_object }, { "Healthcheck", json_type_object },
         };
         json_object *config;
 
@@ -145,11 +154,14 @@ static int check_config_types(ArchivePlan *p, const PlanImage *i, json_object *r
                 json_object *v = json_get(config, rules[k].key);
 
                 if (v && !json_object_is_type(v, rules[k].type))
-                        return plan_fail(p, "image configuration %s: config.%s has the wrong type", i->hex, rules[k].key);
-                for (size_t n = 0; v && rules[k].type == json_type_array && n < json_object_array_length(v); n++)
+                        return plan_fail(p, "image configuration %s: config.%s has the wrong type", i->hex,
+                                         rules[k].key);
+                for (size_t n = 0; v && rules[k].type == json_type_array && n < json_object_array_length(v);
+                     n++)
                         if (!json_object_is_type(json_object_array_get_idx(v, n), json_type_string))
-                                return plan_fail(p, "image configuration %s: config.%s is no list of strings", i->hex,
-                                                 rules[k].key);
+                                return plan_fail(p,
+                                                 "image configuration %s: config.%s is no list of strings",
+                                                 i->hex, rules[k].key);
         }
         return 0;
 }

@@ -42,7 +42,8 @@ static int publish_image(ImageStore *s, const PlanImage *i, LayerJobs *jobs) {
         return r < 0 ? r : image_record_write(s, i->hex, layers, i->n_layers);
 }
 
-/* Do the layers that were not unpacked now still exist? The collector may have been there since we looked. */
+/* Do the layers that were not unpacked now still exist? The collector may have been there since we looked.
+ */
 static bool layers_exist(ImageStore *s, const ArchivePlan *p, LayerJobs *jobs) {
         for (size_t k = 0; k < p->n; k++)
                 for (size_t n = 0; n < p->images[k].n_layers; n++)
@@ -67,11 +68,13 @@ static int publish_tags(ImageStore *s, const PlanImage *i, replaced_t replaced, 
 }
 
 /** image_publish - see image-publish.h. */
-int image_publish(ImageStore *s, const ArchivePlan *p, LayerJobs *jobs, replaced_t replaced, void *userdata) {
+int image_publish(ImageStore *s, const ArchivePlan *p, LayerJobs *jobs, replaced_t replaced,
+                  void *userdata) {
         _cleanup_close_ int lock = -EBADF;
         int r;
 
-        /* The layers' data must be on disk before anything names them; one flush of the file system covers them all. */
+        /* The layers' data must be on disk before anything names them; one flush of the file system covers
+         * them all. */
         if (jobs->n > 0 && syncfs(jobs->staging->fd) < 0)
                 return negative_errno();
         r = store_lock(s, STORE_PUBLISH, &lock);

@@ -104,7 +104,8 @@ static int put_env(json_object *list, const char *assignment) {
         if (!s)
                 return -ENOMEM;
         for (size_t i = 0; i < json_object_array_length(list); i++)
-                if (strncmp(json_object_get_string(json_object_array_get_idx(list, i)), assignment, n) == 0) {
+                if (strncmp(json_object_get_string(json_object_array_get_idx(list, i)), assignment, n) ==
+                    0) {
                         if (json_object_array_put_idx(list, i, s) < 0) {
                                 json_object_put(s);
                                 return -ENOMEM;
@@ -124,7 +125,8 @@ static json_object *child(json_object *o, const char *key, bool array) {
 }
 
 /* KEY=value ... or the old form KEY rest-of-line. Calls @put with each KEY=value. */
-static int each_assignment(Change *c, json_object *into, int (*put)(json_object *into, const char *assignment)) {
+static int each_assignment(Change *c, json_object *into,
+                           int (*put)(json_object *into, const char *assignment)) {
         _cleanup_strv_ char **words = NULL;
         int r;
 
@@ -137,7 +139,8 @@ static int each_assignment(Change *c, json_object *into, int (*put)(json_object 
                 return bad(c, "a value is missing");
         if (!strchr(words[0], '=')) {
                 size_t n = strcspn(c->rest, " \t");
-                _cleanup_free_ char *one = str_printf("%.*s=%s", (int) n, c->rest, c->rest + n + strspn(c->rest + n, " \t"));
+                _cleanup_free_ char *one = str_printf("%.*s=%s", (int) n, c->rest,
+                                                      c->rest + n + strspn(c->rest + n, " \t"));
 
                 if (!words[1])
                         return bad(c, "a value is missing");
@@ -175,7 +178,8 @@ static int put_port(Change *c, json_object *ports, const char *word) {
                 return -ENOMEM;
         if (parse_u64(number, 65535, &port) < 0 || port == 0 ||
             (protocol && !streq(protocol, "/tcp") && !streq(protocol, "/udp") && !streq(protocol, "/sctp")))
-                return bad(c, "a port is a number, or a number with /tcp, /udp or /sctp; ranges are not supported");
+                return bad(c,
+                           "a port is a number, or a number with /tcp, /udp or /sctp; ranges are not supported");
         key = str_printf("%u%s", (unsigned) port, protocol ?: "/tcp");
         return key ? json_set(ports, key, json_object_new_object()) : -ENOMEM;
 }
@@ -201,7 +205,8 @@ static int change_volume(Change *c) {
         if (r < 0)
                 return r;
         for (size_t i = 0; list && r >= 0 && i < json_object_array_length(list); i++)
-                r = json_set(volumes, json_object_get_string(json_object_array_get_idx(list, i)), json_object_new_object());
+                r = json_set(volumes, json_object_get_string(json_object_array_get_idx(list, i)),
+                             json_object_new_object());
         if (list || r < 0)
                 return r;
         r = split_words(c, &words);
@@ -237,9 +242,11 @@ static const struct {
         const char *name;
         int (*apply)(Change *c);
 } instructions[] = {
-        { "CMD", change_cmd },       { "ENTRYPOINT", change_entrypoint }, { "ENV", change_env },
-        { "EXPOSE", change_expose }, { "LABEL", change_label },           { "STOPSIGNAL", change_stopsignal },
-        { "USER", change_user },     { "VOLUME", change_volume },         { "WORKDIR", change_workdir },
+        { "CMD", change_cmd },         { "ENTRYPOINT", change_entrypoint },
+        { "ENV", change_env },         { "EXPOSE", change_expose },
+        { "LABEL", change_label },     { "STOPSIGNAL", change_stopsignal },
+        { "USER", change_user },       { "VOLUME", change_volume },
+        { "WORKDIR", change_workdir },
 };
 
 /** import_change_apply - see import-changes.h. */
@@ -258,7 +265,8 @@ int import_change_apply(json_object *config, const char *change, char **ret_erro
         *ret_error = str_printf("%.*s is not a valid change command", (int) MIN(n, (size_t) 64), change);
         if (!*ret_error)
                 return -ENOMEM;
-        return (n == 7 && strncasecmp(change, "ONBUILD", n) == 0) || (n == 11 && strncasecmp(change, "HEALTHCHECK", n) == 0)
-                       ? -EOPNOTSUPP
-                       : -EINVAL;
+        return (n == 7 && strncasecmp(change, "ONBUILD", n) == 0) ||
+                                               (n == 11 && strncasecmp(change, "HEALTHCHECK", n) == 0)
+                               ? -EOPNOTSUPP
+                               : -EINVAL;
 }

@@ -41,8 +41,9 @@ static int stream_error(char **ret_error, const TarStream *t, int error) {
  *
  * Return: 0, -EBADMSG for a bad archive, -ENOSPC..., the source's error.
  */
-int layer_extract(int root_fd, tar_source_t source, void *userdata, void (*progress)(void *userdata, uint64_t bytes),
-                  void *progress_userdata, char ret_hex[65], uint64_t *ret_size, char **ret_error) {
+int layer_extract(int root_fd, tar_source_t source, void *userdata,
+                  void (*progress)(void *userdata, uint64_t bytes), void *progress_userdata,
+                  char ret_hex[65], uint64_t *ret_size, char **ret_error) {
         _cleanup_layer_writer_ LayerWriter w = { .parent_fd = -EBADF };
         _cleanup_tar_stream_ TarStream t = {};
         usec_t next = now_monotonic() + PROGRESS_USEC;
@@ -107,9 +108,11 @@ void layer_extract_main(int report_fd, int input_fd, void *userdata) {
         else
                 r = layer_extract(root_fd, in->source ?: tar_source_fd,
                                   in->source ? in->userdata : (void *) (intptr_t) input_fd,
-                                  in->progress ? tell_progress : NULL, (void *) (intptr_t) report_fd, hex, &size, &error);
+                                  in->progress ? tell_progress : NULL, (void *) (intptr_t) report_fd, hex,
+                                  &size, &error);
         if (r >= 0)
                 (void) tell_done(report_fd, hex, size);
         else
-                (void) report_failed(report_fd, r == -EBADMSG || r == -ECONNRESET ? 400 : 500, error ?: strerror(-r));
+                (void) report_failed(report_fd, r == -EBADMSG || r == -ECONNRESET ? 400 : 500,
+                                     error ?: strerror(-r));
 }

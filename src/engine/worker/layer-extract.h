@@ -14,7 +14,8 @@ typedef struct LayerInput {
 void layer_extract_main(int report_fd, int input_fd, void *userdata);
 
 /* Unpack into @root_fd, in this process. @error: text for -errno, owned by the caller. */
-int layer_extract(int root_fd, tar_source_t source, void *userdata, void (*progress)(void *userdata, uint64_t bytes),
-                  void *progress_userdata, char ret_hex[65], uint64_t *ret_size, char **ret_error);
+int layer_extract(int root_fd, tar_source_t source, void *userdata,
+                  void (*progress)(void *userdata, uint64_t bytes), void *progress_userdata,
+                  char ret_hex[65], uint64_t *ret_size, char **ret_error);
 /* read(2) for tar_stream_open(); @userdata is the fd cast to a pointer. */
 ssize_t tar_source_fd(void *userdata, void *data, size_t size);

@@ -78,7 +78,8 @@ static int take_done(LayerJob *job, const Fields *f, unsigned *ret_status, char 
                 return -EBADMSG;
         if (job->diff_id[0] && !streq(job->diff_id, hex))
                 return set_failure(ret_status, ret_error, 400,
-                                   str_printf("digest mismatch: layer " DIGEST_PREFIX "%s has " DIGEST_PREFIX "%s",
+                                   str_printf("digest mismatch: layer " DIGEST_PREFIX "%s has " DIGEST_PREFIX
+                                              "%s",
                                               job->diff_id, hex),
                                    -EBADMSG);
         memcpy(job->diff_id, hex, DIGEST_HEX + 1);
@@ -98,7 +99,8 @@ static int take_report(LayerJob *job, unsigned *ret_status, char **ret_error) {
         if (r < 0)
                 return r;
         if (r == 0)
-                return set_failure(ret_status, ret_error, 500, strdup("the process that unpacks the layer died"), -EIO);
+                return set_failure(ret_status, ret_error, 500,
+                                   strdup("the process that unpacks the layer died"), -EIO);
         verb = strempty(fields_get(&f, "verb"));
         if (streq(verb, "progress"))
                 return fields_get_u64(&f, "bytes", INT64_MAX, &job->progress) < 0 ? -EBADMSG : 0;
@@ -134,7 +136,8 @@ static int start_some(LayerJobs *j, size_t *running, LayerInput *in) {
 }
 
 /* Waits for a report or for the client to leave. */
-static int step(LayerJobs *j, WorkerHttp *http, size_t *running, void (*tell)(WorkerHttp *http, const LayerJob *job)) {
+static int step(LayerJobs *j, WorkerHttp *http, size_t *running,
+                void (*tell)(WorkerHttp *http, const LayerJob *job)) {
         struct pollfd p[PARALLEL_MAX + 1] = { { .fd = http->fd } };
         LayerJob *jobs[PARALLEL_MAX + 1] = {};
         nfds_t n = 1;
@@ -183,8 +186,10 @@ static ssize_t read_request(void *userdata, void *data, size_t size) {
         return worker_http_read(userdata, data, size);
 }
 
-/** layer_job_from_request - unpack the body. Return: 0, -EPIPE (client left), -errno with status and text. */
-int layer_job_from_request(Staging *g, WorkerHttp *http, LayerJob *ret, unsigned *ret_status, char **ret_error) {
+/** layer_job_from_request - unpack the body. Return: 0, -EPIPE (client left), -errno with status and text.
+ */
+int layer_job_from_request(Staging *g, WorkerHttp *http, LayerJob *ret, unsigned *ret_status,
+                           char **ret_error) {
         LayerJob job = { .input_fd = http->fd, .child = SANDBOX_CHILD_INIT, .name = "l0" };
         LayerInput in = { .source = read_request, .userdata = http };
         int r;

@@ -32,7 +32,9 @@ void layer_jobs_done(LayerJobs *j);
 /* @input_fd is consumed. Return: 0 (also if the same layer is queued already), -ENOMEM. */
 int layer_jobs_add(LayerJobs *j, const char *diff_id, int input_fd, uint64_t input_size);
 LayerJob *layer_jobs_find(LayerJobs *j, const char *diff_id);
-/* @tell (may be NULL) is called about five times a second and job. Return: 0, -EPIPE (client left), -errno with status and text. */
+/* @tell (may be NULL) is called about five times a second and job. Return: 0, -EPIPE (client left), -errno
+ * with status and text. */
 int layer_jobs_run(LayerJobs *j, WorkerHttp *http, void (*tell)(WorkerHttp *http, const LayerJob *job));
 /* One layer from the request's body. */
-int layer_job_from_request(Staging *g, WorkerHttp *http, LayerJob *ret, unsigned *ret_status, char **ret_error);
+int layer_job_from_request(Staging *g, WorkerHttp *http, LayerJob *ret, unsigned *ret_status,
+                           char **ret_error);

@@ -13,7 +13,8 @@ static int owner(LayerWriter *w, const Member *m, uid_t *ret_uid, gid_t *ret_gid
         int64_t uid = archive_entry_uid(m->entry), gid = archive_entry_gid(m->entry);
 
         if (uid < 0 || uid > ID_MAX || gid < 0 || gid > ID_MAX)
-                return member_fail(w, m, -EBADMSG, "owner %lld:%lld is out of range", (long long) uid, (long long) gid);
+                return member_fail(w, m, -EBADMSG, "owner %lld:%lld is out of range", (long long) uid,
+                                   (long long) gid);
         *ret_uid = (uid_t) uid;
         *ret_gid = (gid_t) gid;
         return 0;
@@ -22,8 +23,9 @@ static int owner(LayerWriter *w, const Member *m, uid_t *ret_uid, gid_t *ret_gid
 static void member_times(const Member *m, struct timespec ret[2]) {
         ret[1] = (struct timespec){ archive_entry_mtime(m->entry), archive_entry_mtime_nsec(m->entry) };
         ret[0] = archive_entry_atime_is_set(m->entry)
-                         ? (struct timespec){ archive_entry_atime(m->entry), archive_entry_atime_nsec(m->entry) }
-                         : ret[1];
+                                 ? (struct timespec){ archive_entry_atime(m->entry),
+                                                      archive_entry_atime_nsec(m->entry) }
+                                 : ret[1];
 }
 
 typedef enum XattrRule { XATTR_SET, XATTR_SKIP, XATTR_REFUSE } XattrRule;
@@ -32,7 +34,8 @@ static XattrRule xattr_rule(const char *name) {
         /* What steers the overlay that the layer becomes part of must come from us. */
         if (startswith(name, "trusted.") || startswith(name, "user.overlay."))
                 return XATTR_REFUSE;
-        if (streq(name, "security.capability") || startswith(name, "user.") || startswith(name, "system.posix_acl_"))
+        if (streq(name, "security.capability") || startswith(name, "user.") ||
+            startswith(name, "system.posix_acl_"))
                 return XATTR_SET;
         /* Labels (security.selinux, security.ima) belong to the host the image was made on. */
         return startswith(name, "security.") ? XATTR_SKIP : XATTR_REFUSE;
@@ -48,7 +51,8 @@ static int apply_xattrs(LayerWriter *w, const Member *m, int fd) {
                 XattrRule rule = name ? xattr_rule(name) : XATTR_REFUSE;
 
                 if (rule == XATTR_REFUSE)
-                        return member_fail(w, m, -EBADMSG, "extended attribute %s is not allowed in a layer", strempty(name));
+                        return member_fail(w, m, -EBADMSG, "extended attribute %s is not allowed in a layer",
+                                           strempty(name));
                 /* -EBADF: a symlink or node, which cannot have any of those we set. */
                 if (rule == XATTR_SKIP || fd < 0)
                         continue;
@@ -58,7 +62,8 @@ static int apply_xattrs(LayerWriter *w, const Member *m, int fd) {
         return 0;
 }
 
-/** metadata_apply_fd - see layer-writer-internal.h. chown clears set-uid bits and file capabilities, so it comes first. */
+/** metadata_apply_fd - see layer-writer-internal.h. chown clears set-uid bits and file capabilities, so it
+ * comes first. */
 int metadata_apply_fd(LayerWriter *w, const Member *m, int fd, bool times) {
         struct timespec ts[2];
         uid_t uid;

@@ -9,12 +9,12 @@
 #include "layer-writer-internal.h"
 
 /*
- * A whiteout hides what lower layers have under a name; what the same layer has under it stays, whichever comes first in
- * the archive (OCI image layer specification). With overlayfs: a file of this layer hides the lower one anyway, a directory
- * of this layer must become opaque.
+ * A whiteout hides what lower layers have under a name; what the same layer has under it stays, whichever
+ * comes first in the archive (OCI image layer specification). With overlayfs: a file of this layer hides the
+ * lower one anyway, a directory of this layer must become opaque.
  */
 #define WHITEOUT_PREFIX ".wh."
-#define WHITEOUT_META ".wh..wh."
+#define WHITEOUT_META   ".wh..wh."
 #define WHITEOUT_OPAQUE ".wh..wh..opq"
 
 /** whiteout_set_opaque - let nothing of lower layers show in @dir_fd. Return: 0 or -errno. */

@@ -13,15 +13,15 @@
 #include "layer-writer-internal.h"
 
 /*
- * Every member is made by a call relative to the open directory it belongs into, and that directory was opened by openat2
- * with RESOLVE_BENEATH: the kernel, not our reading of the name, decides whether a path stays inside. The last directory is
- * kept open, since members of one directory follow each other.
+ * Every member is made by a call relative to the open directory it belongs into, and that directory was
+ * opened by openat2 with RESOLVE_BENEATH: the kernel, not our reading of the name, decides whether a path
+ * stays inside. The last directory is kept open, since members of one directory follow each other.
  */
 #define CHECK_EVERY (32ULL * 1024 * 1024)
 /* What a layer may not eat of the disk's last space: the host and running containers live from it. */
-#define RESERVE_MAX (64ULL * 1024 * 1024)
+#define RESERVE_MAX  (64ULL * 1024 * 1024)
 #define RESERVE_PART 50
-#define DIRS_MAX (4 * 1024 * 1024)
+#define DIRS_MAX     (4 * 1024 * 1024)
 
 /** layer_writer_init - start with an empty directory. Return: 0 or -ENOMEM. */
 int layer_writer_init(LayerWriter *w, int root_fd) {
@@ -53,12 +53,14 @@ int member_fail(LayerWriter *w, const Member *m, int error, const char *fmt, ...
         (void) vsnprintf(what, sizeof(what), fmt, ap);
         va_end(ap);
         if (error == -ENOSPC || error == -EDQUOT)
-                (void) snprintf(w->error, sizeof(w->error), "member \"%.1024s\": no space left on device", strempty(name));
+                (void) snprintf(w->error, sizeof(w->error), "member \"%.1024s\": no space left on device",
+                                strempty(name));
         else if (error == -EBADMSG)
-                (void) snprintf(w->error, sizeof(w->error), "member \"%.1024s\": %.3000s", strempty(name), what);
+                (void) snprintf(w->error, sizeof(w->error), "member \"%.1024s\": %.3000s", strempty(name),
+                                what);
         else
-                (void) snprintf(w->error, sizeof(w->error), "member \"%.1024s\": %.3000s: %.200s", strempty(name), what,
-                                strerror(-error));
+                (void) snprintf(w->error, sizeof(w->error), "member \"%.1024s\": %.3000s: %.200s",
+                                strempty(name), what, strerror(-error));
         return error;
 }
 
@@ -98,20 +100,16 @@ static int open_dir(LayerWriter *w, const char *path, bool make) {
 
 static int parent_error(LayerWriter *w, const Member *m, int error) {
         switch (error) {
-        case -EXDEV:
-                return member_fail(w, m, -EBADMSG, "its path leaves the layer through a symlink");
-        case -ELOOP:
-                return member_fail(w, m, -EBADMSG, "its path runs through a loop of symlinks");
-        case -ENOTDIR:
-                return member_fail(w, m, -EBADMSG, "a component of its path is not a directory");
-        case -ENOENT:
-                return member_fail(w, m, -EBADMSG, "its path runs through a symlink to nowhere");
-        default:
-                return member_fail(w, m, error, "cannot open its directory");
+        case -EXDEV: return member_fail(w, m, -EBADMSG, "its path leaves the layer through a symlink");
+        case -ELOOP: return member_fail(w, m, -EBADMSG, "its path runs through a loop of symlinks");
+        case -ENOTDIR: return member_fail(w, m, -EBADMSG, "a component of its path is not a directory");
+        case -ENOENT: return member_fail(w, m, -EBADMSG, "its path runs through a symlink to nowhere");
+        default: return member_fail(w, m, error, "cannot open its directory");
         }
 }
 
-/** writer_open_parent - see layer-writer-internal.h. Return: fd (borrowed from the writer), -ENOENT without @make, -errno. */
+/** writer_open_parent - see layer-writer-internal.h. Return: fd (borrowed from the writer), -ENOENT without
+ * @make, -errno. */
 int writer_open_parent(LayerWriter *w, const Member *m, const char *path, bool make, const char **ret_name) {
         const char *slash = strrchr(path, '/');
         size_t n = slash ? (size_t) (slash - path) : 0;
@@ -142,7 +140,8 @@ int writer_make_room(LayerWriter *w, const Member *m, bool keep_dir) {
         int r;
 
         if (fstatat(m->parent_fd, m->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                return errno == ENOENT ? 0 : member_fail(w, m, negative_errno(), "cannot look at what is there");
+                return errno == ENOENT ? 0
+                                       : member_fail(w, m, negative_errno(), "cannot look at what is there");
         if (S_ISDIR(st.st_mode) && keep_dir)
                 return 1;
         whiteout = S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0);
@@ -239,7 +238,8 @@ static int remember_dir(LayerWriter *w, const Member *m) {
                 w->allocated_dirs = want;
         }
         d = &w->dirs[w->n_dirs];
-        *d = (DirTime){ strdup(m->path), { archive_entry_mtime(m->entry), archive_entry_mtime_nsec(m->entry) } };
+        *d = (DirTime){ strdup(m->path),
+                        { archive_entry_mtime(m->entry), archive_entry_mtime_nsec(m->entry) } };
         if (!d->path)
                 return member_fail(w, m, -ENOMEM, "cannot remember the directory");
         w->n_dirs++;
@@ -270,7 +270,8 @@ static int add_hardlink(LayerWriter *w, const Member *m) {
 
         r = member_name_clean(strempty(link), &target, &fault);
         if (r == -EINVAL)
-                return member_fail(w, m, -EBADMSG, "hard link target \"%s\" %s", strempty(link), name_fault_text(fault));
+                return member_fail(w, m, -EBADMSG, "hard link target \"%s\" %s", strempty(link),
+                                   name_fault_text(fault));
         if (r < 0)
                 return member_fail(w, m, r, "cannot make the hard link");
         if (!*target)
@@ -287,7 +288,8 @@ static int add_hardlink(LayerWriter *w, const Member *m) {
                 name = target;
         }
         if (dir_fd == -EXDEV)
-                return member_fail(w, m, -EBADMSG, "hard link target \"%s\" leaves the layer through a symlink", link);
+                return member_fail(w, m, -EBADMSG,
+                                   "hard link target \"%s\" leaves the layer through a symlink", link);
         if (dir_fd >= 0 && linkat(dir_fd, name, m->parent_fd, m->name, 0) >= 0)
                 return 0;
         r = dir_fd < 0 ? dir_fd : negative_errno();
@@ -301,16 +303,17 @@ static int add_symlink(LayerWriter *w, const Member *m) {
         const char *target = strempty(archive_entry_symlink(m->entry));
 
         if (!*target || strlen(target) >= PATH_MAX)
-                return member_fail(w, m, -EBADMSG, "the symlink's target is %s", *target ? "too long" : "empty");
+                return member_fail(w, m, -EBADMSG, "the symlink's target is %s",
+                                   *target ? "too long" : "empty");
         if (symlinkat(target, m->parent_fd, m->name) < 0)
                 return member_fail(w, m, negative_errno(), "cannot make the symlink");
         return metadata_apply_at(w, m, false);
 }
 
 static int add_node(LayerWriter *w, const Member *m, mode_t type) {
-        dev_t dev = S_ISCHR(type) || S_ISBLK(type)
-                            ? makedev((unsigned) archive_entry_rdevmajor(m->entry), (unsigned) archive_entry_rdevminor(m->entry))
-                            : 0;
+        dev_t dev = S_ISCHR(type) || S_ISBLK(type) ? makedev((unsigned) archive_entry_rdevmajor(m->entry),
+                                                             (unsigned) archive_entry_rdevminor(m->entry))
+                                                   : 0;
 
         if (mknodat(m->parent_fd, m->name, type | 0600, dev) < 0)
                 return member_fail(w, m, negative_errno(), "cannot make the %s",
@@ -332,21 +335,16 @@ static int add_named(LayerWriter *w, Member *m, TarStream *t) {
         if (hardlink)
                 return add_hardlink(w, m);
         switch (type) {
-        case S_IFREG:
-                return add_file(w, m, t);
-        case S_IFDIR:
-                return add_dir(w, m, room);
-        case S_IFLNK:
-                return add_symlink(w, m);
+        case S_IFREG: return add_file(w, m, t);
+        case S_IFDIR: return add_dir(w, m, room);
+        case S_IFLNK: return add_symlink(w, m);
         case S_IFCHR:
         case S_IFBLK:
-        case S_IFIFO:
-                return add_node(w, m, type);
+        case S_IFIFO: return add_node(w, m, type);
         case S_IFSOCK:
                 /* A socket file without its process is nothing; other engines leave them out as well. */
                 return 0;
-        default:
-                return member_fail(w, m, -EBADMSG, "unknown type of member");
+        default: return member_fail(w, m, -EBADMSG, "unknown type of member");
         }
 }
 
@@ -403,7 +401,8 @@ int layer_writer_finish(LayerWriter *w) {
                 if (fstatat(fd, m.name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
                         continue;
                 if (utimensat(fd, m.name, ts, AT_SYMLINK_NOFOLLOW) < 0)
-                        return member_fail(w, &m, negative_errno(), "cannot set the times of directory %s", m.path);
+                        return member_fail(w, &m, negative_errno(), "cannot set the times of directory %s",
+                                           m.path);
         }
         return 0;
 }

@@ -8,8 +8,9 @@
 #include "tar-stream.h"
 
 /*
- * Writes the members of one layer into one directory, as overlayfs wants a lower layer: whiteouts become 0:0 character
- * devices, opaque directories get trusted.overlay.opaque. Never leaves the directory, whatever the names and links say.
+ * Writes the members of one layer into one directory, as overlayfs wants a lower layer: whiteouts become 0:0
+ * character devices, opaque directories get trusted.overlay.opaque. Never leaves the directory, whatever the
+ * names and links say.
  */
 typedef struct DirTime {
         char *path;
@@ -22,8 +23,8 @@ typedef struct LayerWriter {
         int parent_fd;
         DirTime *dirs; /* their times are set last, since every member made in them changes them */
         size_t n_dirs, allocated_dirs;
-        uint64_t size;          /* bytes of regular files */
-        uint64_t until_check;   /* bytes until free space is looked at again */
+        uint64_t size;        /* bytes of regular files */
+        uint64_t until_check; /* bytes until free space is looked at again */
         char error[8 * 1024];
 } LayerWriter;
 

@@ -8,16 +8,11 @@
 /** name_fault_text - continues a sentence: "the name ...". */
 const char *name_fault_text(NameFault f) {
         switch (f) {
-        case NAME_ABSOLUTE:
-                return "is absolute";
-        case NAME_DOTDOT:
-                return "has a \"..\" component";
-        case NAME_TOO_LONG:
-                return "is too long";
-        case NAME_TOO_DEEP:
-                return "has too many components";
-        default:
-                return "is fine";
+        case NAME_ABSOLUTE: return "is absolute";
+        case NAME_DOTDOT: return "has a \"..\" component";
+        case NAME_TOO_LONG: return "is too long";
+        case NAME_TOO_DEEP: return "has too many components";
+        default: return "is fine";
         }
 }
 

@@ -15,13 +15,14 @@
 #include "sandbox.h"
 #include "tar-stream.h"
 
-#define MEMBERS_MAX 20000
-#define LINKS_MAX 8
-#define CHECK_EVERY (32ULL * 1024 * 1024)
-#define RESERVE_MAX (64ULL * 1024 * 1024)
+#define MEMBERS_MAX  20000
+#define LINKS_MAX    8
+#define CHECK_EVERY  (32ULL * 1024 * 1024)
+#define RESERVE_MAX  (64ULL * 1024 * 1024)
 #define RESERVE_PART 50
 
-/* --- the sandboxed half ------------------------------------------------------------------------------------------ */
+/* --- the sandboxed half
+ * ------------------------------------------------------------------------------------------ */
 
 typedef struct Spooler {
         WorkerHttp *http;
@@ -52,7 +53,8 @@ static int check_space(Spooler *p, const char *name, int fd, uint64_t more) {
         }
         if (fstatvfs(fd, &v) < 0)
                 return fail(p, negative_errno(), name, strerror(errno));
-        if ((uint64_t) v.f_bavail * v.f_frsize < MIN(RESERVE_MAX, (uint64_t) v.f_blocks * v.f_frsize / RESERVE_PART) + more)
+        if ((uint64_t) v.f_bavail * v.f_frsize <
+            MIN(RESERVE_MAX, (uint64_t) v.f_blocks * v.f_frsize / RESERVE_PART) + more)
                 return fail(p, -ENOSPC, name, "");
         p->until_check = CHECK_EVERY;
         return 0;
@@ -115,7 +117,8 @@ static int spool_file(Spooler *p, const char *name, Buffer *b) {
 }
 
 /* A symlink counts from its member's directory, a hard link from the archive's root. */
-static int resolve_link(const char *name, const char *symlink, const char *hardlink, char **ret, NameFault *ret_fault) {
+static int resolve_link(const char *name, const char *symlink, const char *hardlink, char **ret,
+                        NameFault *ret_fault) {
         _cleanup_free_ char *joined = NULL;
         const char *slash = strrchr(name, '/'), *target = symlink;
         size_t depth = slash ? (size_t) (slash - name) : 0;
@@ -216,7 +219,8 @@ static void spool_main(int report_fd, int input_fd, void *userdata) {
         (void) report_failed(report_fd, r == -EBADMSG || r == -ECONNRESET ? 400 : 500, text);
 }
 
-/* --- the parent's half ------------------------------------------------------------------------------------------- */
+/* --- the parent's half
+ * ------------------------------------------------------------------------------------------- */
 
 static void member_free(SpoolMember *m) {
         free(m->name);

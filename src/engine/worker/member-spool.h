@@ -5,12 +5,12 @@
 #include "worker.h"
 
 /*
- * The members of an image archive, in any order: files are spooled under numbers into a private directory, names and links
- * stay here. Nothing in the archive names a file on disk.
+ * The members of an image archive, in any order: files are spooled under numbers into a private directory,
+ * names and links stay here. Nothing in the archive names a file on disk.
  */
 typedef struct SpoolMember {
-        char *name;    /* clean */
-        char *link;    /* clean name of another member, or NULL */
+        char *name; /* clean */
+        char *link; /* clean name of another member, or NULL */
         uint64_t size;
         unsigned index;
         char sha256[65];
@@ -22,12 +22,13 @@ typedef struct MemberSpool {
         size_t n, allocated;
         Hashmap *by_name;
 } MemberSpool;
-#define MEMBER_SPOOL_INIT ((MemberSpool) { .dir_fd = -EBADF })
+#define MEMBER_SPOOL_INIT ((MemberSpool){ .dir_fd = -EBADF })
 
 void member_spool_done(MemberSpool *s);
 #define _cleanup_member_spool_ _cleanup_(member_spool_done)
 
-/* Spool the request's body into @dir_fd (consumed). Return: 0, -EPIPE (client left), or -errno with status and text for it. */
+/* Spool the request's body into @dir_fd (consumed). Return: 0, -EPIPE (client left), or -errno with status
+ * and text for it. */
 int member_spool_fill(MemberSpool *s, WorkerHttp *http, int dir_fd, unsigned *ret_status, char **ret_error);
 
 /* Follows links. NULL if there is no such file. */

@@ -4,8 +4,8 @@
 #include "../../shared/fields.h"
 
 /*
- * What a sandboxed child tells its parent, one datagram each (fields text): `member` (kind name link index size sha256),
- * `progress` (bytes), and last `done` (diff-id size) or `failed` (status message).
+ * What a sandboxed child tells its parent, one datagram each (fields text): `member` (kind name link index
+ * size sha256), `progress` (bytes), and last `done` (diff-id size) or `failed` (status message).
  */
 #define REPORT_MAX (64 * 1024 - 1)
 

@@ -16,21 +16,21 @@
 #include "../../basic/log.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-#define WITH_SANITIZER 1
+#        define WITH_SANITIZER 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WITH_SANITIZER 1
-#endif
+#        if __has_feature(address_sanitizer)
+#                define WITH_SANITIZER 1
+#        endif
 #endif
 #ifndef WITH_SANITIZER
-#define WITH_SANITIZER 0
+#        define WITH_SANITIZER 0
 #endif
 
 /* Decompressors allocate what a header asks for: xz dictionaries may claim 4 GiB. */
 #define ADDRESS_SPACE_MAX ((rlim_t) 2 << 30)
-#define REPORT_FD 3
-#define ROOT_FD 4
-#define INPUT_FD 5
+#define REPORT_FD         3
+#define ROOT_FD           4
+#define INPUT_FD          5
 
 /* SYS_ADMIN is for trusted.overlay.opaque; mounting and the like is what the system call list keeps out. */
 static const cap_value_t kept_capabilities[] = {
@@ -38,20 +38,24 @@ static const cap_value_t kept_capabilities[] = {
 };
 
 static const int allowed_calls[] = {
-        SCMP_SYS(brk),          SCMP_SYS(clock_gettime), SCMP_SYS(close),        SCMP_SYS(exit),
-        SCMP_SYS(exit_group),   SCMP_SYS(fchdir),        SCMP_SYS(fchmod),       SCMP_SYS(fchmodat),
-        SCMP_SYS(fchown),       SCMP_SYS(fchownat),      SCMP_SYS(fcntl),        SCMP_SYS(fsetxattr),
-        SCMP_SYS(fstat),        SCMP_SYS(fstatfs),       SCMP_SYS(ftruncate),    SCMP_SYS(futex),
-        SCMP_SYS(getdents64),   SCMP_SYS(getpid),        SCMP_SYS(getrandom),    SCMP_SYS(gettid),
-        SCMP_SYS(lgetxattr),    SCMP_SYS(linkat),        SCMP_SYS(lseek),        SCMP_SYS(madvise),
-        SCMP_SYS(mkdirat),      SCMP_SYS(mknodat),       SCMP_SYS(mmap),         SCMP_SYS(mprotect),
-        SCMP_SYS(mremap),       SCMP_SYS(munmap),        SCMP_SYS(newfstatat),   SCMP_SYS(openat),
-        SCMP_SYS(openat2),      SCMP_SYS(poll),          SCMP_SYS(ppoll),        SCMP_SYS(pread64),
-        SCMP_SYS(pwrite64),     SCMP_SYS(read),          SCMP_SYS(recvfrom),     SCMP_SYS(rt_sigaction),
-        SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sendmsg),     SCMP_SYS(sendto),
-        SCMP_SYS(shutdown),     SCMP_SYS(statx),         SCMP_SYS(symlinkat),    SCMP_SYS(tgkill),
-        SCMP_SYS(umask),        SCMP_SYS(unlinkat),      SCMP_SYS(utimensat),    SCMP_SYS(write),
-        SCMP_SYS(writev),       SCMP_SYS(restart_syscall),
+        SCMP_SYS(brk),          SCMP_SYS(clock_gettime),  SCMP_SYS(close),
+        SCMP_SYS(exit),         SCMP_SYS(exit_group),     SCMP_SYS(fchdir),
+        SCMP_SYS(fchmod),       SCMP_SYS(fchmodat),       SCMP_SYS(fchown),
+        SCMP_SYS(fchownat),     SCMP_SYS(fcntl),          SCMP_SYS(fsetxattr),
+        SCMP_SYS(fstat),        SCMP_SYS(fstatfs),        SCMP_SYS(ftruncate),
+        SCMP_SYS(futex),        SCMP_SYS(getdents64),     SCMP_SYS(getpid),
+        SCMP_SYS(getrandom),    SCMP_SYS(gettid),         SCMP_SYS(lgetxattr),
+        SCMP_SYS(linkat),       SCMP_SYS(lseek),          SCMP_SYS(madvise),
+        SCMP_SYS(mkdirat),      SCMP_SYS(mknodat),        SCMP_SYS(mmap),
+        SCMP_SYS(mprotect),     SCMP_SYS(mremap),         SCMP_SYS(munmap),
+        SCMP_SYS(newfstatat),   SCMP_SYS(openat),         SCMP_SYS(openat2),
+        SCMP_SYS(poll),         SCMP_SYS(ppoll),          SCMP_SYS(pread64),
+        SCMP_SYS(pwrite64),     SCMP_SYS(read),           SCMP_SYS(recvfrom),
+        SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+        SCMP_SYS(sendmsg),      SCMP_SYS(sendto),         SCMP_SYS(shutdown),
+        SCMP_SYS(statx),        SCMP_SYS(symlinkat),      SCMP_SYS(tgkill),
+        SCMP_SYS(umask),        SCMP_SYS(unlinkat),       SCMP_SYS(utimensat),
+        SCMP_SYS(write),        SCMP_SYS(writev),         SCMP_SYS(restart_syscall),
 };
 
 static int load_filter(void) {
@@ -94,7 +98,8 @@ static int drop_capabilities(void) {
         for (int cap = 0; cap <= CAP_LAST_CAP; cap++) {
                 cap_value_t v = cap;
 
-                /* Fails only for capabilities the library does not know, which the bounding set is free of as well. */
+                /* Fails only for capabilities the library does not know, which the bounding set is free of
+                 * as well. */
                 if (!is_kept(cap)) {
                         (void) cap_set_flag(c, CAP_PERMITTED, 1, &v, CAP_CLEAR);
                         (void) cap_set_flag(c, CAP_EFFECTIVE, 1, &v, CAP_CLEAR);
@@ -110,7 +115,8 @@ static int enter(int root_fd) {
         struct rlimit as = { ADDRESS_SPACE_MAX, ADDRESS_SPACE_MAX };
         int r;
 
-        /* Only to be seen by nobody; the chroot and the filter are what holds. Units that forbid namespaces are fine. */
+        /* Only to be seen by nobody; the chroot and the filter are what holds. Units that forbid namespaces
+         * are fine. */
         (void) unshare(CLONE_NEWNS);
         if (fchdir(root_fd) < 0 || chroot(".") < 0 || chdir("/") < 0)
                 return negative_errno();
@@ -147,7 +153,8 @@ static int arrange_fds(int *report_fd, int *root_fd, int *input_fd) {
         return close_range(INPUT_FD + 1, ~0U, 0) < 0 ? negative_errno() : 0;
 }
 
-static _Noreturn void child(pid_t parent, int report_fd, int root_fd, int input_fd, sandbox_main_t main, void *userdata) {
+static _Noreturn void child(pid_t parent, int report_fd, int root_fd, int input_fd, sandbox_main_t main,
+                            void *userdata) {
         int r;
 
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);

@@ -57,9 +57,12 @@ static int open_inflate(TarStream *t) {
         int r;
 
         /* Named one by one: "all" includes filters that run other programs. */
-        if (archive_read_support_filter_gzip(a) < ARCHIVE_WARN || archive_read_support_filter_bzip2(a) < ARCHIVE_WARN ||
-            archive_read_support_filter_xz(a) < ARCHIVE_WARN || archive_read_support_filter_zstd(a) < ARCHIVE_WARN ||
-            archive_read_support_format_raw(a) < ARCHIVE_WARN || archive_read_support_format_empty(a) < ARCHIVE_WARN)
+        if (archive_read_support_filter_gzip(a) < ARCHIVE_WARN ||
+            archive_read_support_filter_bzip2(a) < ARCHIVE_WARN ||
+            archive_read_support_filter_xz(a) < ARCHIVE_WARN ||
+            archive_read_support_filter_zstd(a) < ARCHIVE_WARN ||
+            archive_read_support_format_raw(a) < ARCHIVE_WARN ||
+            archive_read_support_format_empty(a) < ARCHIVE_WARN)
                 return -EOPNOTSUPP;
         if (archive_read_open(a, t, NULL, read_source, NULL) < ARCHIVE_WARN)
                 return fail(t);
@@ -71,7 +74,8 @@ static int open_inflate(TarStream *t) {
 static int open_tar(TarStream *t) {
         struct archive *a = t->tar;
 
-        if (archive_read_support_format_tar(a) < ARCHIVE_WARN || archive_read_support_format_empty(a) < ARCHIVE_WARN)
+        if (archive_read_support_format_tar(a) < ARCHIVE_WARN ||
+            archive_read_support_format_empty(a) < ARCHIVE_WARN)
                 return -EOPNOTSUPP;
         return archive_read_open(a, t, NULL, read_inflated, NULL) < ARCHIVE_WARN ? fail(t) : 0;
 }
@@ -80,8 +84,8 @@ static int open_tar(TarStream *t) {
  * tar_stream_open - start reading.
  * @digest: compute the SHA-256 of the uncompressed bytes.
  *
- * Free with tar_stream_done() also after a failure, once tar_stream_error() was asked. Return: 0, -EBADMSG, -ENOMEM,
- * the source's error.
+ * Free with tar_stream_done() also after a failure, once tar_stream_error() was asked. Return: 0, -EBADMSG,
+ * -ENOMEM, the source's error.
  */
 int tar_stream_open(TarStream *t, tar_source_t source, void *userdata, bool digest) {
         int r;

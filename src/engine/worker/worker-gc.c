@@ -46,7 +46,8 @@ static int empty_dir(int dir_fd) {
                 return negative_errno();
         }
         while ((de = readdir(d))) {
-                int r = streq(de->d_name, ".") || streq(de->d_name, "..") ? 0 : remove_tree_at(fd, de->d_name);
+                int r = streq(de->d_name, ".") || streq(de->d_name, "..") ? 0
+                                                                          : remove_tree_at(fd, de->d_name);
 
                 if (r < 0 && first == 0)
                         first = r;
@@ -56,7 +57,8 @@ static int empty_dir(int dir_fd) {
 }
 
 /**
- * worker_remove_tree - the job `remove-tree PATH...`: each is the trash itself (all in it goes) or lies in it.
+ * worker_remove_tree - the job `remove-tree PATH...`: each is the trash itself (all in it goes) or lies in
+ * it.
  *
  * Return: 0 or the first -errno.
  */

@@ -12,12 +12,13 @@
 #include "../../basic/str.h"
 
 /*
- * The socket may be non-blocking, as the engine used it; the flag is shared with whoever else holds the socket and is left
- * alone: every call that would block waits in poll().
+ * The socket may be non-blocking, as the engine used it; the flag is shared with whoever else holds the
+ * socket and is left alone: every call that would block waits in poll().
  */
 #define READ_SIZE (256 * 1024)
 #define EARLY_MAX (64 * 1024 * 1024)
-/* How long a client that is still sending is listened to after an error, so that it gets to read the answer. */
+/* How long a client that is still sending is listened to after an error, so that it gets to read the answer.
+ */
 #define LINGER_USEC (10 * USEC_PER_SEC)
 
 /** worker_http_done - close the connection; safe on a zeroed one with fd -EBADF. */
@@ -163,7 +164,8 @@ static ssize_t read_body(WorkerHttp *h, void *data, size_t size, int timeout_mse
                         if (k <= 0)
                                 return k == 0 ? -ECONNRESET : k;
                 }
-                r = http_body_decode(&h->body, h->buffer + h->start, MIN(h->end - h->start, size), &consumed, &payload, &n);
+                r = http_body_decode(&h->body, h->buffer + h->start, MIN(h->end - h->start, size), &consumed,
+                                     &payload, &n);
                 if (r < 0)
                         return r;
                 h->start += consumed;
@@ -189,34 +191,26 @@ void worker_http_body_taken(WorkerHttp *h, bool complete) {
 
 static const char *reason(unsigned status) {
         switch (status) {
-        case 200:
-                return "OK";
-        case 201:
-                return "Created";
-        case 204:
-                return "No Content";
-        case 400:
-                return "Bad Request";
-        case 404:
-                return "Not Found";
-        case 409:
-                return "Conflict";
-        case 500:
-                return "Internal Server Error";
-        case 501:
-                return "Not Implemented";
-        default:
-                return "Status";
+        case 200: return "OK";
+        case 201: return "Created";
+        case 204: return "No Content";
+        case 400: return "Bad Request";
+        case 404: return "Not Found";
+        case 409: return "Conflict";
+        case 500: return "Internal Server Error";
+        case 501: return "Not Implemented";
+        default: return "Status";
         }
 }
 
 static int send_head(WorkerHttp *h, unsigned status, const char *content_type, const char *framing) {
         _cleanup_free_ char *head = NULL;
 
-        head = str_printf("HTTP/1.1 %u %s\r\nApi-Version: 1.50\r\nDocker-Experimental: false\r\nOstype: linux\r\n"
-                          "Server: berth/" BERTH_VERSION " (linux)\r\nConnection: close\r\n%s%s%s%s\r\n",
-                          status, reason(status), content_type ? "Content-Type: " : "", strempty(content_type),
-                          content_type ? "\r\n" : "", framing);
+        head = str_printf(
+                        "HTTP/1.1 %u %s\r\nApi-Version: 1.50\r\nDocker-Experimental: false\r\nOstype: linux\r\n"
+                        "Server: berth/" BERTH_VERSION " (linux)\r\nConnection: close\r\n%s%s%s%s\r\n",
+                        status, reason(status), content_type ? "Content-Type: " : "", strempty(content_type),
+                        content_type ? "\r\n" : "", framing);
         if (!head)
                 return -ENOMEM;
         h->begun = true;
@@ -244,7 +238,8 @@ int worker_http_write(WorkerHttp *h, const void *data, size_t size) {
         return send_all(h, iov, ELEMENTSOF(iov));
 }
 
-/** worker_http_line - one JSON object on a line; begins the response when needed; consumes @line. Return: 0, -EPIPE, -ENOMEM. */
+/** worker_http_line - one JSON object on a line; begins the response when needed; consumes @line. Return: 0,
+ * -EPIPE, -ENOMEM. */
 int worker_http_line(WorkerHttp *h, json_object *line) {
         _cleanup_json_ json_object *o = line;
         _cleanup_free_ char *text = NULL;
@@ -267,7 +262,9 @@ static void linger(WorkerHttp *h) {
         (void) shutdown(h->fd, SHUT_WR);
         while (!h->body.done) {
                 usec_t now = now_monotonic();
-                ssize_t n = now < until ? read_body(h, scrap, sizeof(scrap), (int) ((until - now) / USEC_PER_MSEC) + 1) : 0;
+                ssize_t n = now < until ? read_body(h, scrap, sizeof(scrap),
+                                                    (int) ((until - now) / USEC_PER_MSEC) + 1)
+                                        : 0;
 
                 if (n <= 0)
                         break;

@@ -9,7 +9,8 @@
 #include "image-publish.h"
 #include "import-changes.h"
 
-/* POST /images/create?fromSrc=-: the body is a root file system's tar, compressed or not; it becomes an image of one layer. */
+/* POST /images/create?fromSrc=-: the body is a root file system's tar, compressed or not; it becomes an
+ * image of one layer. */
 typedef struct Import {
         Worker *worker;
         ImageStore *store;
@@ -46,7 +47,8 @@ static int set_platform(Import *m, char *platform) {
         if (slash)
                 *slash = 0;
         if (!streq(platform, "linux"))
-                return set_error(m, -EOPNOTSUPP, 501, str_printf("operating system \"%.64s\" is not supported", platform));
+                return set_error(m, -EOPNOTSUPP, 501,
+                                 str_printf("operating system \"%.64s\" is not supported", platform));
         if (!slash)
                 return 0;
         m->architecture = slash + 1;
@@ -68,20 +70,11 @@ static int parse_options(Import *m, int argc, char *argv[]) {
 
         while (r >= 0 && (c = getopt_long(argc, argv, "+", options, NULL)) != -1)
                 switch (c) {
-                case 'r':
-                        m->ref = optarg;
-                        break;
-                case 'm':
-                        m->message = optarg;
-                        break;
-                case 'c':
-                        r = apply_change(m, optarg);
-                        break;
-                case 'p':
-                        r = *optarg ? set_platform(m, optarg) : 0;
-                        break;
-                default:
-                        return -EINVAL;
+                case 'r': m->ref = optarg; break;
+                case 'm': m->message = optarg; break;
+                case 'c': r = apply_change(m, optarg); break;
+                case 'p': r = *optarg ? set_platform(m, optarg) : 0; break;
+                default: return -EINVAL;
                 }
         return r < 0 ? r : optind < argc ? -EINVAL : 0;
 }

@@ -12,11 +12,12 @@
 #include "image-publish.h"
 
 /*
- * POST /images/load: spool the archive's members, read the manifest, unpack the layers that are not there, publish. Nothing
- * appears in the store before all of it is checked, and what was made so far lies in one staging directory until then.
+ * POST /images/load: spool the archive's members, read the manifest, unpack the layers that are not there,
+ * publish. Nothing appears in the store before all of it is checked, and what was made so far lies in one
+ * staging directory until then.
  */
 #define PROGRESS_AFTER (1 * USEC_PER_SEC)
-#define PUBLISH_TRIES 3
+#define PUBLISH_TRIES  3
 
 typedef struct Load {
         Worker *worker;
@@ -54,7 +55,8 @@ static void tell_progress(WorkerHttp *h, const LayerJob *job) {
                 return;
         o = json_object_new_object();
         detail = json_object_new_object();
-        if (!o || json_set(o, "progressDetail", detail) < 0 || json_set_str(o, "status", "Loading layer") < 0 ||
+        if (!o || json_set(o, "progressDetail", detail) < 0 ||
+            json_set_str(o, "status", "Loading layer") < 0 ||
             json_set_int(detail, "current", (int64_t) (job->done ? job->input_size : job->progress)) < 0 ||
             json_set_int(detail, "total", (int64_t) job->input_size) < 0) {
                 json_object_put(o);
@@ -144,10 +146,11 @@ static void tell_replaced(void *userdata, const char *canonical, const char *old
         _cleanup_free_ char *name = familiar(canonical);
         Load *l = userdata;
 
-        (void) stream_line(&l->worker->http, "stream",
-                           str_printf("The image %s already exists, renaming the old one with ID " DIGEST_PREFIX
-                                      "%s to empty string\n",
-                                      strempty(name), old_hex));
+        (void) stream_line(
+                        &l->worker->http, "stream",
+                        str_printf("The image %s already exists, renaming the old one with ID " DIGEST_PREFIX
+                                   "%s to empty string\n",
+                                   strempty(name), old_hex));
 }
 
 static int unpack_and_publish(Load *l) {
@@ -176,7 +179,8 @@ static int tell_loaded(Load *l) {
                         r = stream_line(h, "stream", str_printf("Loaded image: %s\n", strempty(name)));
                 }
                 if (!*i->tags)
-                        r = stream_line(h, "stream", str_printf("Loaded image ID: " DIGEST_PREFIX "%s\n", i->hex));
+                        r = stream_line(h, "stream",
+                                        str_printf("Loaded image ID: " DIGEST_PREFIX "%s\n", i->hex));
         }
         return r < 0 ? r : worker_http_end(h);
 }

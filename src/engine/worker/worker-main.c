@@ -9,9 +9,10 @@
 #include "../../shared/paths.h"
 #include "worker-table.h"
 
-/* berth-worker JOB [--framing=F] [--api=1.N] [--http=1.0] [--expect-continue] [--root=DIR] ARGS... : see berth-worker(8). */
-#define CLIENT_FD 3
-#define EARLY_FD 4
+/* berth-worker JOB [--framing=F] [--api=1.N] [--http=1.0] [--expect-continue] [--root=DIR] ARGS... : see
+ * berth-worker(8). */
+#define CLIENT_FD         3
+#define EARLY_FD          4
 #define API_MINOR_DEFAULT 50
 
 static bool is_open(int fd) {

@@ -4,11 +4,8 @@
 #include "worker-logs.h"
 
 static const WorkerJobEntry jobs[] = {
-        { "import", worker_import },
-        { "load", worker_load },
-        { "logs", worker_logs },
-        { "remove-tree", worker_remove_tree },
-        { "rmi-gc", worker_rmi_gc },
+        { "import", worker_import },           { "load", worker_load },     { "logs", worker_logs },
+        { "remove-tree", worker_remove_tree }, { "rmi-gc", worker_rmi_gc },
 };
 
 /** worker_job_find - the job called @name, NULL if there is none. */

@@ -3,7 +3,8 @@
 
 #include "worker-http.h"
 
-/* What every job of berth-worker gets. argv[0] is the job's name, options follow (getopt_long). Return: 0 or -errno = exit 1. */
+/* What every job of berth-worker gets. argv[0] is the job's name, options follow (getopt_long). Return: 0 or
+ * -errno = exit 1. */
 typedef struct Worker {
         WorkerHttp http;
         const char *root; /* state directory */

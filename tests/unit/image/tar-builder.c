@@ -46,7 +46,8 @@ void tar_file(TarBuilder *b, const char *name, const char *content) {
         tar_blob(b, name, content, strlen(content));
 }
 
-void tar_special(TarBuilder *b, const char *name, mode_t type_and_mode, const char *symlink, unsigned major, unsigned minor) {
+void tar_special(TarBuilder *b, const char *name, mode_t type_and_mode, const char *symlink, unsigned major,
+                 unsigned minor) {
         struct archive_entry *e = entry(name, type_and_mode);
 
         if (symlink)
@@ -63,7 +64,8 @@ void tar_hardlink(TarBuilder *b, const char *name, const char *target) {
         put(b, e, NULL, 0);
 }
 
-void tar_owned(TarBuilder *b, const char *name, mode_t mode, uid_t uid, gid_t gid, time_t mtime, const char *content) {
+void tar_owned(TarBuilder *b, const char *name, mode_t mode, uid_t uid, gid_t gid, time_t mtime,
+               const char *content) {
         struct archive_entry *e = entry(name, mode);
 
         archive_entry_set_uid(e, uid);

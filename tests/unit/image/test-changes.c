@@ -47,10 +47,21 @@ static void test_bad(void **state) {
                 const char *text;
                 int error;
         } cases[] = {
-                { "RUN x", -EINVAL },       { "", -EINVAL },          { "ENV", -EINVAL },       { "ENV A", -EINVAL },
-                { "ENV =x", -EINVAL },      { "ENV A=1 B", -EINVAL }, { "ENV A=\"x", -EINVAL }, { "EXPOSE 0", -EINVAL },
-                { "EXPOSE 70000", -EINVAL }, { "EXPOSE 1/x", -EINVAL }, { "STOPSIGNAL X", -EINVAL }, { "USER", -EINVAL },
-                { "CMD [1]", -EINVAL },     { "ONBUILD x", -EOPNOTSUPP }, { "HEALTHCHECK NONE", -EOPNOTSUPP },
+                { "RUN x", -EINVAL },
+                { "", -EINVAL },
+                { "ENV", -EINVAL },
+                { "ENV A", -EINVAL },
+                { "ENV =x", -EINVAL },
+                { "ENV A=1 B", -EINVAL },
+                { "ENV A=\"x", -EINVAL },
+                { "EXPOSE 0", -EINVAL },
+                { "EXPOSE 70000", -EINVAL },
+                { "EXPOSE 1/x", -EINVAL },
+                { "STOPSIGNAL X", -EINVAL },
+                { "USER", -EINVAL },
+                { "CMD [1]", -EINVAL },
+                { "ONBUILD x", -EOPNOTSUPP },
+                { "HEALTHCHECK NONE", -EOPNOTSUPP },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {

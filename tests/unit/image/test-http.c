@@ -95,7 +95,9 @@ static void test_lines(void **state) {
         assert_non_null(strstr(text, "HTTP/1.1 200 OK\r\n"));
         assert_non_null(strstr(text, "Connection: close\r\n"));
         assert_non_null(strstr(text, "\r\n\r\n5\r\n\"x\"\r\n\r\n"));
-        assert_non_null(strstr(text, "{\"errorDetail\":{\"message\":\"broken\"},\"error\":\"broken\"}\r\n\r\n0\r\n\r\n"));
+        assert_non_null(strstr(
+                        text,
+                        "{\"errorDetail\":{\"message\":\"broken\"},\"error\":\"broken\"}\r\n\r\n0\r\n\r\n"));
 }
 
 static void test_error(void **state) {

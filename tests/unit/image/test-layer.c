@@ -31,7 +31,8 @@ static int set_up(void **state) {
         if (!mkdtemp(p->path))
                 return -1;
         p->outer_fd = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (mkdirat(p->outer_fd, "root", 0755) < 0 || write_file_at(p->outer_fd, "witness", "w", 1, 0600, 0) < 0)
+        if (mkdirat(p->outer_fd, "root", 0755) < 0 ||
+            write_file_at(p->outer_fd, "witness", "w", 1, 0600, 0) < 0)
                 return -1;
         p->fd = openat(p->outer_fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         tar_begin(&p->tar, NULL);
@@ -46,7 +47,8 @@ static int tear_down(void **state) {
         int r = 0;
 
         if (read_file_at(p->outer_fd, "witness", 100, &witness, NULL) < 0 || !streq(witness, "w") ||
-            fstatat(p->outer_fd, "witness", &st, 0) < 0 || st.st_nlink != 1 || st.st_mode != (S_IFREG | 0600))
+            fstatat(p->outer_fd, "witness", &st, 0) < 0 || st.st_nlink != 1 ||
+            st.st_mode != (S_IFREG | 0600))
                 r = -1;
         (void) safe_close(p->fd);
         (void) safe_close(p->outer_fd);
@@ -426,7 +428,8 @@ static void test_truncated(void **state) {
         tar_file(&p->tar, "big", big);
         tar_end(&p->tar);
         m = (Memory){ p->tar.data, 50000 };
-        assert_int_equal(layer_extract(p->fd, read_memory, &m, NULL, NULL, p->hex, &p->size, &p->error), -EBADMSG);
+        assert_int_equal(layer_extract(p->fd, read_memory, &m, NULL, NULL, p->hex, &p->size, &p->error),
+                         -EBADMSG);
         assert_non_null(strstr(p->error, "member \"big\""));
 }
 
@@ -440,7 +443,8 @@ static void test_truncated_gzip(void **state) {
         tar_file(&p->tar, "a", "content");
         tar_end(&p->tar);
         m = (Memory){ p->tar.data, p->tar.used - 12 };
-        assert_int_equal(layer_extract(p->fd, read_memory, &m, NULL, NULL, p->hex, &p->size, &p->error), -EBADMSG);
+        assert_int_equal(layer_extract(p->fd, read_memory, &m, NULL, NULL, p->hex, &p->size, &p->error),
+                         -EBADMSG);
 }
 
 static void test_garbage(void **state) {
@@ -450,7 +454,8 @@ static void test_garbage(void **state) {
 
         tar_end(&p->tar);
         memset(junk, 'J', sizeof(junk));
-        assert_int_equal(layer_extract(p->fd, read_memory, &m, NULL, NULL, p->hex, &p->size, &p->error), -EBADMSG);
+        assert_int_equal(layer_extract(p->fd, read_memory, &m, NULL, NULL, p->hex, &p->size, &p->error),
+                         -EBADMSG);
         assert_string_equal(p->error, "not a tar archive");
 }
 
@@ -486,12 +491,35 @@ static void test_long_names(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                t(kinds), t(digest_is_of_uncompressed), t(duplicates), t(whiteouts), t(sparse), t(xattrs), t(trusted_xattr),
-                t(dotdot), t(absolute), t(through_symlink), t(through_absolute_symlink), t(through_symlink_chain),
-                t(symlink_inside), t(symlink_loop), t(file_as_directory), t(write_through_final_symlink), t(hardlink_dotdot),
-                t(hardlink_absolute), t(hardlink_missing), t(hardlink_through_symlink), t(hardlink_to_directory),
-                t(hardlink_to_symlink), t(whiteout_names), t(whiteout_empty), t(truncated), t(truncated_gzip), t(garbage),
-                t(empty), t(long_names),
+                t(kinds),
+                t(digest_is_of_uncompressed),
+                t(duplicates),
+                t(whiteouts),
+                t(sparse),
+                t(xattrs),
+                t(trusted_xattr),
+                t(dotdot),
+                t(absolute),
+                t(through_symlink),
+                t(through_absolute_symlink),
+                t(through_symlink_chain),
+                t(symlink_inside),
+                t(symlink_loop),
+                t(file_as_directory),
+                t(write_through_final_symlink),
+                t(hardlink_dotdot),
+                t(hardlink_absolute),
+                t(hardlink_missing),
+                t(hardlink_through_symlink),
+                t(hardlink_to_directory),
+                t(hardlink_to_symlink),
+                t(whiteout_names),
+                t(whiteout_empty),
+                t(truncated),
+                t(truncated_gzip),
+                t(garbage),
+                t(empty),
+                t(long_names),
         };
 
         (void) setlocale(LC_CTYPE, "C.UTF-8");

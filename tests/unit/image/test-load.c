@@ -17,7 +17,8 @@
 #include "engine/worker/worker.h"
 #include "tar-builder.h"
 
-/* The whole job, as berth-worker runs it: archive into a socket, answer out of it, store on disk before and after. */
+/* The whole job, as berth-worker runs it: archive into a socket, answer out of it, store on disk before and
+ * after. */
 typedef struct Place {
         char path[64];
 } Place;
@@ -66,8 +67,10 @@ static _Noreturn void serve(const char *root, int fd, worker_job_t job, char *ar
         _exit(n < 0);
 }
 
-/* Return: exit status; the answer is the caller's. @sent: how much of @size the client really sends before it closes. */
-static int run(Place *p, worker_job_t job, char *argv[], const char *data, size_t size, size_t sent, char **ret_answer) {
+/* Return: exit status; the answer is the caller's. @sent: how much of @size the client really sends before
+ * it closes. */
+static int run(Place *p, worker_job_t job, char *argv[], const char *data, size_t size, size_t sent,
+               char **ret_answer) {
         char *text = calloc(1, 65536);
         int fds[2], status, unused;
         pid_t worker, feeder;
@@ -170,7 +173,8 @@ static void make_parts(Parts *x, const char *filter, const char *file) {
 #define MANIFEST "[{\"Config\":\"%s.json\",\"RepoTags\":[\"x:1\",\"y:2\"],\"Layers\":[\"l/layer.tar\"]}]"
 
 static void add_docker(TarBuilder *b, Parts *x) {
-        _cleanup_free_ char *manifest = str_printf(MANIFEST, x->config_hex), *name = str_concat(x->config_hex, ".json");
+        _cleanup_free_ char *manifest = str_printf(MANIFEST, x->config_hex),
+                            *name = str_concat(x->config_hex, ".json");
 
         tar_file(b, "manifest.json", manifest);
         tar_blob(b, "l/layer.tar", x->layer.data, x->layer.used);
@@ -227,9 +231,10 @@ static void add_oci(TarBuilder *b, Parts *x, bool nested, char wrong) {
                        "{\"digest\":\"sha256:%s\",\"size\":%zu}]}",
                        config, manifest, strlen(m));
         add_blob(b, i, strlen(i), index);
-        top = str_printf("{\"manifests\":[{\"digest\":\"sha256:%s\",\"size\":%zu,\"annotations\":{"
-                         "\"org.opencontainers.image.ref.name\":\"3\",\"io.containerd.image.name\":\"docker.io/library/oci:3\"}}]}",
-                         nested ? index : manifest, nested ? strlen(i) : strlen(m));
+        top = str_printf(
+                        "{\"manifests\":[{\"digest\":\"sha256:%s\",\"size\":%zu,\"annotations\":{"
+                        "\"org.opencontainers.image.ref.name\":\"3\",\"io.containerd.image.name\":\"docker.io/library/oci:3\"}}]}",
+                        nested ? index : manifest, nested ? strlen(i) : strlen(m));
         tar_file(b, "index.json", top);
 }
 
@@ -246,7 +251,9 @@ static void test_oci(void **state) {
                 assert_int_equal(load(*state, &b, &answer), 0);
                 assert_non_null(strstr(answer, "Loaded image: oci:3"));
                 /* The second time the name moves. */
-                assert_true(!nested == !strstr(answer, "The image oci:3 already exists, renaming the old one with ID sha256:"));
+                assert_true(!nested ==
+                            !strstr(answer,
+                                    "The image oci:3 already exists, renaming the old one with ID sha256:"));
                 free(x.layer.data);
         }
 }
@@ -283,7 +290,7 @@ static void test_wrong_digests(void **state) {
                 { 'c', "is not in the archive" },
                 { 'l', "size mismatch: blobs/sha256/" },
         };
-        _cleanup_free_ char *manifest = NULL, *name = NULL;
+        _cleanup_free_ char *name = NULL;
         TarBuilder b;
         Parts x;
 
@@ -328,7 +335,8 @@ static void test_bad_manifests(void **state) {
                 { "[{\"Config\":\"c.json\",\"Layers\":[1]}]", "no list of strings" },
                 { "[{\"Config\":\"../c.json\",\"Layers\":[]}]", "has a \\\"..\\\" component" },
                 { "[{\"Config\":\"none\",\"Layers\":[]}]", "is not in the archive" },
-                { "[{\"Config\":\"c.json\",\"Layers\":[\"x\"]}]", "layers length mismatch: expected 1, got 0" },
+                { "[{\"Config\":\"c.json\",\"Layers\":[\"x\"]}]",
+                  "layers length mismatch: expected 1, got 0" },
                 { "[{\"Config\":\"c.json\",\"RepoTags\":[\"BAD!\"],\"Layers\":[]}]", "must be lowercase" },
                 { "[{\"Config\":\"win.json\",\"Layers\":[]}]", "cannot load windows image on linux" },
                 { "[{\"Config\":\"env.json\",\"Layers\":[]}]", "config.Env is no list of strings" },
@@ -410,8 +418,13 @@ static void test_client_leaves(void **state) {
 }
 
 static void test_import(void **state) {
-        char *argv[] = { (char *) "import", (char *) "--ref", (char *) "imp:7", (char *) "--message=hi",
-                         (char *) "--change", (char *) "ENV A=b", NULL };
+        char *argv[] = { (char *) "import",
+                         (char *) "--ref",
+                         (char *) "imp:7",
+                         (char *) "--message=hi",
+                         (char *) "--change",
+                         (char *) "ENV A=b",
+                         NULL };
         char *bad[] = { (char *) "import", (char *) "--change", (char *) "RUN x", NULL };
         _cleanup_free_ char *answer = NULL, *refusal = NULL, *trunc = NULL, *before = NULL, *after = NULL;
         _cleanup_json_ json_object *inspect = NULL;
@@ -421,7 +434,8 @@ static void test_import(void **state) {
 
         need_root();
         make_parts(&x, "zstd", "file");
-        assert_int_equal(run(*state, worker_import, argv, x.layer.data, x.layer.used, x.layer.used, &answer), 0);
+        assert_int_equal(run(*state, worker_import, argv, x.layer.data, x.layer.used, x.layer.used, &answer),
+                         0);
         assert_non_null(strstr(answer, "{\"status\":\"sha256:"));
         assert_int_equal(image_store_open(((Place *) *state)->path, &s), 0);
         assert_int_equal(image_resolve(s, "imp:7", &i), 0);
@@ -430,9 +444,12 @@ static void test_import(void **state) {
         assert_string_equal(json_string_or(inspect, "Comment", ""), "hi");
         assert_string_equal(json_text(json_get(inspect, "Config")), "{\"Env\":[\"A=b\"]}");
         before = listing(*state);
-        assert_int_equal(run(*state, worker_import, bad, x.layer.data, x.layer.used, x.layer.used, &refusal), 1);
+        assert_int_equal(run(*state, worker_import, bad, x.layer.data, x.layer.used, x.layer.used, &refusal),
+                         1);
         assert_non_null(strstr(refusal, "RUN is not a valid change command"));
-        assert_int_equal(run(*state, worker_import, argv, x.layer.data, x.layer.used / 2, x.layer.used / 2, &trunc), 1);
+        assert_int_equal(run(*state, worker_import, argv, x.layer.data, x.layer.used / 2, x.layer.used / 2,
+                             &trunc),
+                         1);
         assert_non_null(strstr(trunc, "HTTP/1.1 400"));
         after = listing(*state);
         assert_string_equal(before, after);
@@ -443,8 +460,9 @@ static void test_import(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                t(docker_archive), t(oci), t(wrong_digests), t(bad_manifests), t(hostile_outer), t(shared_layer_by_link),
-                t(client_leaves), t(import),
+                t(docker_archive), t(oci),           t(wrong_digests),
+                t(bad_manifests),  t(hostile_outer), t(shared_layer_by_link),
+                t(client_leaves),  t(import),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

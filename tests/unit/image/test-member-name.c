@@ -8,8 +8,10 @@
 
 static void test_good(void **state) {
         static const char *const cases[][2] = {
-                { "a", "a" },       { "./a/b/", "a/b" }, { "a//b", "a/b" }, { "", "" },         { ".", "" },
-                { "./", "" },       { "a/./b", "a/b" },  { "...", "..." },  { "..a/b..", "..a/b.." }, { ".wh.x", ".wh.x" },
+                { "a", "a" },         { "./a/b/", "a/b" }, { "a//b", "a/b" },
+                { "", "" },           { ".", "" },         { "./", "" },
+                { "a/./b", "a/b" },   { "...", "..." },    { "..a/b..", "..a/b.." },
+                { ".wh.x", ".wh.x" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {

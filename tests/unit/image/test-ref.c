@@ -4,7 +4,7 @@
 #include "engine/image/image-ref.h"
 
 #define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define A50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define A50   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 static void test_good(void **state) {
         static const struct {
@@ -44,7 +44,8 @@ static void test_bad(void **state) {
         static const struct {
                 const char *text, *error;
         } cases[] = {
-                { "BAD_NAME!", "invalid reference format: repository name (library/BAD_NAME!) must be lowercase" },
+                { "BAD_NAME!",
+                  "invalid reference format: repository name (library/BAD_NAME!) must be lowercase" },
                 { "BAD!", "invalid reference format: repository name (library/BAD!) must be lowercase" },
                 { "a/B", "invalid reference format: repository name (a/B) must be lowercase" },
                 { "", "invalid reference format" },

@@ -45,10 +45,11 @@ static void make_image(Place *p, const char *cmd, const char *layers, char hex[D
                 l[i].size = 100;
                 assert_true(mkdirat(p->store->layers_fd, l[i].hex, 0755) >= 0 || errno == EEXIST);
         }
-        config = str_printf("{\"architecture\":\"amd64\",\"os\":\"linux\",\"created\":\"2024-01-02T03:04:05Z\",\"author\":\"me\","
-                            "\"config\":{\"Cmd\":[\"%s\"],\"Labels\":{\"a\":\"b\"}},"
-                            "\"history\":[{\"created_by\":\"one\"},{\"created_by\":\"two\",\"empty_layer\":true}]}",
-                            cmd);
+        config = str_printf(
+                        "{\"architecture\":\"amd64\",\"os\":\"linux\",\"created\":\"2024-01-02T03:04:05Z\",\"author\":\"me\","
+                        "\"config\":{\"Cmd\":[\"%s\"],\"Labels\":{\"a\":\"b\"}},"
+                        "\"history\":[{\"created_by\":\"one\"},{\"created_by\":\"two\",\"empty_layer\":true}]}",
+                        cmd);
         assert_int_equal(sha256_hex(config, strlen(config), hex), 0);
         assert_int_equal(blob_write(p->store, hex, config, strlen(config)), 0);
         assert_int_equal(image_record_write(p->store, hex, l, n), 0);
@@ -63,7 +64,9 @@ static void tag(Place *p, const char *hex, const char *ref) {
 static void test_resolve(void **state) {
         Place *p = *state;
         char hex[65], id[80];
-        const char *names[] = { "x", "x:latest", "docker.io/library/x", hex, id, "r.example/y:1", NULL, NULL };
+        const char *names[] = {
+                "x", "x:latest", "docker.io/library/x", hex, id, "r.example/y:1", NULL, NULL
+        };
         char prefix[16], prefixed[32];
 
         make_image(p, "a", "12", hex);
@@ -103,7 +106,8 @@ static void test_resolve_errors(void **state) {
         make_image(p, "a", "1", hex);
         expect_error(p, "nosuch", -ENOENT, "No such image: nosuch:latest");
         expect_error(p, "a/b:c", -ENOENT, "No such image: a/b:c");
-        expect_error(p, "BAD!", -EINVAL, "invalid reference format: repository name (library/BAD!) must be lowercase");
+        expect_error(p, "BAD!", -EINVAL,
+                     "invalid reference format: repository name (library/BAD!) must be lowercase");
         expect_error(p, "", -EINVAL, "invalid reference format");
         expect_error(p, "../../etc/passwd", -EINVAL, "invalid reference format");
         expect_error(p, "sha256:0000000000000000000000000000000000000000000000000000000000000000", -ENOENT,
@@ -187,7 +191,8 @@ static void test_remove_last_ref(void **state) {
         assert_int_equal(rm(p, "x:1", false, &text), 0);
         assert_string_equal(text, "[{\"Untagged\":\"x:1\"}]");
         assert_int_equal(rm(p, "x:2", false, &text), 1);
-        wanted = str_printf("[{\"Untagged\":\"x:2\"},{\"Deleted\":\"sha256:%s\"},{\"Deleted\":\"sha256:", hex);
+        wanted = str_printf("[{\"Untagged\":\"x:2\"},{\"Deleted\":\"sha256:%s\"},{\"Deleted\":\"sha256:",
+                            hex);
         assert_non_null(strstr(text, wanted));
         /* Layer 1 is the other image's as well, so there is one layer record. */
         records = json_tokener_parse(text);
@@ -208,7 +213,8 @@ static void test_remove_by_id(void **state) {
         assert_int_equal(rm(p, hex, false, &text), -EBUSY);
         assert_non_null(strstr(text, "(must be forced) - image is referenced in multiple repositories"));
         assert_int_equal(rm(p, hex, true, &text), 1);
-        assert_non_null(strstr(text, "{\"Untagged\":\"x:latest\"},{\"Untagged\":\"y:latest\"},{\"Deleted\":"));
+        assert_non_null(strstr(text,
+                               "{\"Untagged\":\"x:latest\"},{\"Untagged\":\"y:latest\"},{\"Deleted\":"));
 }
 
 static void test_remove_used(void **state) {
@@ -221,15 +227,18 @@ static void test_remove_used(void **state) {
         memset(used_id, '6', 64);
         used_running = false;
         assert_int_equal(rm(p, "busybox:latest", false, &text), -EBUSY);
-        wanted = str_printf("conflict: unable to remove repository reference \"busybox:latest\" (must force) - container "
-                            "666666666666 is using its referenced image %.12s",
-                            hex);
+        wanted = str_printf(
+                        "conflict: unable to remove repository reference \"busybox:latest\" (must force) - container "
+                        "666666666666 is using its referenced image %.12s",
+                        hex);
         assert_string_equal(text, wanted);
         assert_int_equal(rm(p, hex, false, &text), -EBUSY);
-        assert_non_null(strstr(text, "(must be forced) - image is being used by stopped container 666666666666"));
+        assert_non_null(strstr(text,
+                               "(must be forced) - image is being used by stopped container 666666666666"));
         used_running = true;
         assert_int_equal(rm(p, hex, true, &text), -EBUSY);
-        assert_non_null(strstr(text, "(cannot be forced) - image is being used by running container 666666666666"));
+        assert_non_null(strstr(
+                        text, "(cannot be forced) - image is being used by running container 666666666666"));
         /* By force the name goes, the running container keeps the image. */
         assert_int_equal(rm(p, "busybox", true, &text), 0);
         assert_string_equal(text, "[{\"Untagged\":\"busybox:latest\"}]");
@@ -255,7 +264,9 @@ static void test_collect(void **state) {
         assert_int_equal(mkdirat(p->store->root_fd, "containers/c", 0700), 0);
         memset(layer, '3', 64);
         text = str_printf("id=c\nlower=%s\n", layer);
-        assert_int_equal(write_file_at(p->store->root_fd, "containers/c/shim.conf", text, strlen(text), 0600, 0), 0);
+        assert_int_equal(write_file_at(p->store->root_fd, "containers/c/shim.conf", text, strlen(text), 0600,
+                                       0),
+                         0);
         assert_int_equal(rm(p, "b", true, &text), 1);
         assert_int_equal(layer_collect(p->store), 0);
         assert_true(layer_exists(p->store, layer));
@@ -293,7 +304,8 @@ static void test_tag_errors(void **state) {
         make_image(p, "a", "1", hex);
         id = str_concat(DIGEST_PREFIX, hex);
         assert_int_equal(image_tag(p->store, id, "BAD!", &error), -EINVAL);
-        assert_string_equal(error, "invalid reference format: repository name (library/BAD!) must be lowercase");
+        assert_string_equal(error,
+                            "invalid reference format: repository name (library/BAD!) must be lowercase");
         hex[0] = hex[0] == '0' ? '1' : '0';
         free(id);
         id = str_concat(DIGEST_PREFIX, hex);
@@ -324,15 +336,17 @@ static void test_json(void **state) {
         assert_int_equal(image_to_history_json(p->store, i, &history), 0);
         assert_int_equal(json_object_array_length(history), 2);
         assert_string_equal(json_string_or(json_object_array_get_idx(history, 0), "CreatedBy", ""), "two");
-        assert_int_equal(json_object_get_int64(json_get(json_object_array_get_idx(history, 1), "Size")), 100);
+        assert_int_equal(json_object_get_int64(json_get(json_object_array_get_idx(history, 1), "Size")),
+                         100);
 }
 
 #define t(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                t(resolve), t(resolve_errors), t(ambiguous), t(damaged), t(remove_last_ref), t(remove_by_id), t(remove_used),
-                t(collect), t(staging), t(tag_errors), t(json),
+                t(resolve),         t(resolve_errors), t(ambiguous),   t(damaged),
+                t(remove_last_ref), t(remove_by_id),   t(remove_used), t(collect),
+                t(staging),         t(tag_errors),     t(json),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
