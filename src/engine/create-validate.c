@@ -10,6 +10,8 @@
 #include "create.h"
 #include "option-table.h"
 
+#define GROUPS_MAX 128
+
 static int check_restart_policy(const CreateContext *c, EngineError *reterr) {
         json_object *policy = json_get(c->host, "RestartPolicy");
         const char *name = json_string_or(policy, "Name", "");
@@ -289,6 +291,19 @@ static int check_ports(const CreateContext *c, EngineError *reterr) {
         return 0;
 }
 
+/* shim.conf has one line for each, and a limit of lines. */
+static int check_groups(const CreateContext *c, EngineError *reterr) {
+        json_object *groups = json_get(c->host, "GroupAdd");
+
+        for (size_t i = 0; groups && i < json_object_array_length(groups); i++)
+                if (isempty(json_object_get_string(json_object_array_get_idx(groups, i))))
+                        return error_set(reterr, -EINVAL, "invalid HostConfig.GroupAdd: empty group");
+        if (groups && json_object_array_length(groups) > GROUPS_MAX)
+                return error_set(reterr, -EINVAL, "invalid HostConfig.GroupAdd: more than %d groups",
+                                 GROUPS_MAX);
+        return 0;
+}
+
 /** create_validate - see create.h. Return: 0, -EINVAL, -ENOENT, -EOPNOTSUPP, -ENOMEM, each with a text. */
 int create_validate(CreateContext *c, json_object *networking, EngineError *reterr) {
         int r;
@@ -308,6 +323,8 @@ int create_validate(CreateContext *c, json_object *networking, EngineError *rete
                 r = check_hostname(c, reterr);
         if (r >= 0)
                 r = check_ports(c, reterr);
+        if (r >= 0)
+                r = check_groups(c, reterr);
         if (r >= 0)
                 r = create_check_files(c, reterr);
         return r;
