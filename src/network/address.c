@@ -89,7 +89,10 @@ bool subnet_candidate(size_t index, Subnet *ret) {
         return false;
 }
 
-/** address_to_mac - the locally administered MAC 02:42:a.b.c.d: a restarted container keeps its neighbours' caches valid. */
+/**
+ * address_to_mac - the locally administered MAC 02:42:a.b.c.d: a restarted container keeps its neighbours'
+ * caches valid.
+ */
 void address_to_mac(uint32_t address, uint8_t ret[MAC_SIZE]) {
         ret[0] = 0x02;
         ret[1] = 0x42;
@@ -99,11 +102,14 @@ void address_to_mac(uint32_t address, uint8_t ret[MAC_SIZE]) {
 
 /** mac_format - colon separated lower-case hex. */
 void mac_format(const uint8_t mac[MAC_SIZE], char ret[MAC_TEXT_MAX]) {
-        (void) snprintf(ret, MAC_TEXT_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-                        mac[5]);
+        (void) snprintf(ret, MAC_TEXT_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+                        mac[4], mac[5]);
 }
 
-/** prefix6_random - a unique local /64 (RFC 4193: fd, 40 random bits, 16 bits of subnet). Return: 0 or -errno. */
+/**
+ * prefix6_random - a unique local /64 (RFC 4193: fd, 40 random bits, 16 bits of subnet). Return: 0 or
+ * -errno.
+ */
 int prefix6_random(struct in6_addr *ret) {
         struct in6_addr a = {};
 

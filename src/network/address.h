@@ -13,8 +13,8 @@ typedef struct Subnet {
 } Subnet;
 
 #define SUBNET_TEXT_MAX (INET_ADDRSTRLEN + 4)
-#define MAC_SIZE 6
-#define MAC_TEXT_MAX 18
+#define MAC_SIZE        6
+#define MAC_TEXT_MAX    18
 
 uint32_t subnet_mask(unsigned prefix);
 int subnet_parse(const char *s, Subnet *ret);

@@ -11,8 +11,8 @@
 #include "server.h"
 
 /*
- * The event loop around netd.c: clients, interfaces that go, packet filter rules that go, and the two clocks (leave when idle,
- * remove what a detached container left).
+ * The event loop around netd.c: clients, interfaces that go, packet filter rules that go, and the two clocks
+ * (leave when idle, remove what a detached container left).
  */
 #define REAP_USEC (1 * USEC_PER_SEC)
 
@@ -58,7 +58,8 @@ static void on_idle(void *userdata) {
 static void arm_reaper(Daemon *d) {
         int enabled;
 
-        if (d->netd.leaving && sd_event_source_get_enabled(d->reap_timer, &enabled) >= 0 && enabled == SD_EVENT_OFF)
+        if (d->netd.leaving && sd_event_source_get_enabled(d->reap_timer, &enabled) >= 0 &&
+            enabled == SD_EVENT_OFF)
                 arm(d->reap_timer, REAP_USEC);
 }
 
@@ -112,10 +113,11 @@ static int add_sources(Daemon *d) {
         if (r >= 0)
                 r = sd_event_add_signal(d->event, NULL, SIGINT, NULL, NULL);
         if (r >= 0)
-                r = sd_event_add_time_relative(d->event, &d->idle_timer, CLOCK_MONOTONIC, d->idle_timeout, USEC_PER_SEC,
-                                               on_idle_timer, d);
+                r = sd_event_add_time_relative(d->event, &d->idle_timer, CLOCK_MONOTONIC, d->idle_timeout,
+                                               USEC_PER_SEC, on_idle_timer, d);
         if (r >= 0)
-                r = sd_event_add_time_relative(d->event, &d->reap_timer, CLOCK_MONOTONIC, 0, 0, on_reap_timer, d);
+                r = sd_event_add_time_relative(d->event, &d->reap_timer, CLOCK_MONOTONIC, 0, 0,
+                                               on_reap_timer, d);
         if (r >= 0)
                 r = sd_event_source_set_enabled(d->reap_timer, SD_EVENT_OFF);
         if (r >= 0)
@@ -126,8 +128,8 @@ static int add_sources(Daemon *d) {
         if (r >= 0)
                 r = link_watch_open(&d->links_watch);
         if (r >= 0)
-                r = sd_event_add_io(d->event, &d->links_source, mnl_socket_get_fd(d->links_watch.socket), EPOLLIN,
-                                    on_links_changed, d);
+                r = sd_event_add_io(d->event, &d->links_source, mnl_socket_get_fd(d->links_watch.socket),
+                                    EPOLLIN, on_links_changed, d);
         return r;
 }
 
@@ -175,7 +177,9 @@ int daemon_run(int listen_fd, const DaemonOptions *o) {
         Daemon d = { .netd = NETD_INIT, .idle_timeout = o->idle_timeout };
         int r;
 
-        /* In this order: an interface that goes while netd_open() looks at them all is reported afterwards. */
+        /*
+         * In this order: an interface that goes while netd_open() looks at them all is reported afterwards.
+         */
         r = daemon_start(&d, listen_fd);
         if (r >= 0)
                 r = netd_open(&d.netd, o->networks, o->containers, o->rules);

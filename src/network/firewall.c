@@ -22,22 +22,22 @@
 #include "../basic/str.h"
 
 /*
- * The table `inet berth`. Its rules are the text of berth.nft, loaded by nft(8) in a child: that happens once in netd's life, so
- * nothing is gained by building them by hand.
+ * The table `inet berth`. Its rules are the text of berth.nft, loaded by nft(8) in a child: that happens
+ * once in netd's life, so nothing is gained by building them by hand.
  *
- * Kernels since 6.9 can make a table owned by a socket *and* persistent: nobody else can change or flush it while netd
- * runs, and it outlives netd. Since only the owner may write to an owned table, it is made persistent but not owned,
- * filled by the child, and then claimed; netd claims what a dead netd left behind in the same way. Owned but not
- * persistent (5.12 to 6.8) is no use: the rules would die with every restart of netd. There the table is a plain one, and
- * netd watches for its removal.
+ * Kernels since 6.9 can make a table owned by a socket *and* persistent: nobody else can change or flush it
+ * while netd runs, and it outlives netd. Since only the owner may write to an owned table, it is made
+ * persistent but not owned, filled by the child, and then claimed; netd claims what a dead netd left behind
+ * in the same way. Owned but not persistent (5.12 to 6.8) is no use: the rules would die with every restart
+ * of netd. There the table is a plain one, and netd watches for its removal.
  */
 
 /* Newer than the kernel headers of our oldest distribution. */
-#define TABLE_OWNER (1u << 1)
+#define TABLE_OWNER   (1u << 1)
 #define TABLE_PERSIST (1u << 2)
 
-#define RULES_MAX (256 * 1024)
-#define NFT_TIMEOUT_MSEC 10000
+#define RULES_MAX          (256 * 1024)
+#define NFT_TIMEOUT_MSEC   10000
 #define ANSWER_TIMEOUT_SEC 5
 
 static int open_socket(struct mnl_socket **ret) {
@@ -141,9 +141,9 @@ static int set_table(Firewall *f, uint32_t flags) {
         nftnl_batch_end(mnl_nlmsg_batch_current(batch), f->seq++);
         mnl_nlmsg_batch_next(batch);
 
-        r = mnl_socket_sendto(f->socket, mnl_nlmsg_batch_head(batch), mnl_nlmsg_batch_size(batch)) < 0 ?
-                    negative_errno() :
-                    0;
+        r = mnl_socket_sendto(f->socket, mnl_nlmsg_batch_head(batch), mnl_nlmsg_batch_size(batch)) < 0
+                            ? negative_errno()
+                            : 0;
         mnl_nlmsg_batch_stop(batch);
         nftnl_table_free(t);
         while (r == 0)
@@ -178,10 +178,11 @@ static int get_table(Firewall *f, uint32_t *ret_flags) {
                         return error == -ENOENT ? 0 : error < 0 ? error : -EPROTO;
                 }
                 *ret_flags = 0;
-                mnl_attr_for_each(attr, h, sizeof(struct nfgenmsg))
-                        if (mnl_attr_get_type(attr) == NFTA_TABLE_FLAGS &&
-                            mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
-                                *ret_flags = be32toh(mnl_attr_get_u32(attr));
+                mnl_attr_for_each(attr, h,
+                                  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) == NFTA_TABLE_FLAGS &&
+                                                               mnl_attr_validate(attr, MNL_TYPE_U32) >=
+                                                                               0) *ret_flags =
+                                be32toh(mnl_attr_get_u32(attr));
                 return 1;
         }
 }
@@ -191,7 +192,10 @@ static int wait_for_child(pid_t pid) {
         struct pollfd p = { .fd = pidfd, .events = POLLIN };
         int status;
 
-        /* One child at a time and nothing else to do until it is done: the rules must be there before the container is. */
+        /*
+         * One child at a time and nothing else to do until it is done: the rules must be there before the
+         * container is.
+         */
         while (pidfd >= 0) {
                 int n = poll(&p, 1, NFT_TIMEOUT_MSEC);
 
@@ -221,8 +225,10 @@ static void log_complaint(int fd) {
 
 static int run_nft(const Buffer *script) {
         static char *const argv[] = { (char *) "nft", (char *) "-f", (char *) "-", NULL };
-        static char *const env[] = { (char *) "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                                     (char *) "LC_ALL=C", NULL };
+        static char *const env[] = {
+                (char *) "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                (char *) "LC_ALL=C", NULL
+        };
         _cleanup_close_ int in = -EBADF, out = -EBADF;
         posix_spawn_file_actions_t actions;
         pid_t pid;
@@ -290,10 +296,11 @@ static int make_script(const Firewall *f, const FirewallNetwork *networks, size_
 }
 
 /**
- * firewall_load - the table is there with all rules and exactly these networks, and ours where the kernel allows it.
+ * firewall_load - the table is there with all rules and exactly these networks, and ours where the kernel
+ * allows it.
  *
- * Return: 0, -EPERM if a running program owns a table of this name, -ENOENT if there is no nft program or rules file,
- * -EPROTO if nft refused the rules, -errno.
+ * Return: 0, -EPERM if a running program owns a table of this name, -ENOENT if there is no nft program or
+ * rules file, -EPROTO if nft refused the rules, -errno.
  */
 int firewall_load(Firewall *f, const FirewallNetwork *networks, size_t n) {
         _cleanup_buffer_ Buffer script = BUFFER_INIT(2 * RULES_MAX);
@@ -314,7 +321,8 @@ int firewall_load(Firewall *f, const FirewallNetwork *networks, size_t n) {
         if (r < 0)
                 return log_error_errno(r, "Failed to make the nftables table: %m");
         if (flags & TABLE_OWNER)
-                return log_error_errno(-EPERM, "The nftables table `inet berth` belongs to another program.");
+                return log_error_errno(-EPERM,
+                                       "The nftables table `inet berth` belongs to another program.");
         r = make_script(f, networks, n, &script);
         if (r < 0)
                 return r;

@@ -17,7 +17,7 @@ typedef struct FirewallNetwork {
 typedef struct Firewall {
         struct mnl_socket *socket; /* owns the table while it is open, where the kernel has that */
         uint32_t seq;
-        char *rules;               /* path of berth.nft */
+        char *rules; /* path of berth.nft */
         bool owned;
 } Firewall;
 
@@ -27,6 +27,9 @@ void firewall_close(Firewall *f);
 int firewall_load(Firewall *f, const FirewallNetwork *networks, size_t n);
 int firewall_is_loaded(Firewall *f);
 
-/* Where the table cannot be owned, somebody's `flush ruleset` takes it away: a socket that becomes readable then. */
+/*
+ * Where the table cannot be owned, somebody's `flush ruleset` takes it away: a socket that becomes readable
+ * then.
+ */
 int firewall_watch_open(struct mnl_socket **ret);
 int firewall_watch_read(struct mnl_socket *watch);

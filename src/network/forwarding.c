@@ -10,7 +10,7 @@
 #include "../basic/str.h"
 
 #define SYSCTL_IPV4_FORWARD "/proc/sys/net/ipv4/ip_forward"
-#define SYSCTL_IPV6_CONF "/proc/sys/net/ipv6/conf"
+#define SYSCTL_IPV6_CONF    "/proc/sys/net/ipv6/conf"
 
 static int read_number_at(int dir_fd, const char *path, uint64_t *ret) {
         _cleanup_free_ char *text = NULL;
@@ -22,7 +22,10 @@ static int read_number_at(int dir_fd, const char *path, uint64_t *ret) {
         return parse_u64(text, UINT32_MAX, ret);
 }
 
-/** forwarding_enable_ipv4 - make the host route IPv4, without which a container reaches no further than its bridge. */
+/**
+ * forwarding_enable_ipv4 - make the host route IPv4, without which a container reaches no further than its
+ * bridge.
+ */
 int forwarding_enable_ipv4(void) {
         uint64_t on;
         int r;
@@ -37,8 +40,8 @@ int forwarding_enable_ipv4(void) {
 }
 
 /*
- * A kernel that forwards IPv6 ignores router advertisements on interfaces with accept_ra=1: the host would lose its own default
- * route. With 2 it keeps listening.
+ * A kernel that forwards IPv6 ignores router advertisements on interfaces with accept_ra=1: the host would
+ * lose its own default route. With 2 it keeps listening.
  */
 static int keep_listening_to_routers(int conf_fd) {
         _cleanup_close_ int fd = openat(conf_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

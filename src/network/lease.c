@@ -12,10 +12,11 @@
 #include "../shared/fields.h"
 
 /*
- * Who has which address of one network. The truth is a directory with one file per address in use, named by the address
- * and made with O_EXCL, so that two holders of one address cannot exist whatever dies when; memory only holds an index
- * of it. A file that was torn by a power cut names no valid container and is dropped when the table is opened: its
- * container, if there still is one, asks again when it starts. docs/contracts.md section 8.
+ * Who has which address of one network. The truth is a directory with one file per address in use, named by
+ * the address and made with O_EXCL, so that two holders of one address cannot exist whatever dies when;
+ * memory only holds an index of it. A file that was torn by a power cut names no valid container and is
+ * dropped when the table is opened: its container, if there still is one, asks again when it starts.
+ * docs/contracts.md section 8.
  */
 
 #define LEASE_FILE_MAX 4096
@@ -196,7 +197,9 @@ Lease *lease_by_link(const LeaseTable *t, const char *link) {
         return NULL;
 }
 
-/* "ve" and eight digits of the id; the rare container whose digits are taken uses the next eight of its own. */
+/*
+ * "ve" and eight digits of the id; the rare container whose digits are taken uses the next eight of its own.
+ */
 static int choose_link(const LeaseTable *t, Lease *l) {
         for (size_t i = 0; i + 8 <= CONTAINER_ID_LENGTH; i += 8) {
                 (void) snprintf(l->link, sizeof(l->link), LEASE_LINK_PREFIX "%.8s", l->container + i);
@@ -272,7 +275,9 @@ void lease_release(LeaseTable *t, Lease *l) {
 
         address_format(l->address, file);
         if (unlinkat(t->dir_fd, file, 0) < 0 && errno != ENOENT) {
-                /* The file is the truth: an address whose file stays is not free. It goes at the next sweep. */
+                /*
+                 * The file is the truth: an address whose file stays is not free. It goes at the next sweep.
+                 */
                 log_warning_errno(-errno, "Failed to remove address lease %s: %m", file);
         } else
                 mark(t, l->address, false);

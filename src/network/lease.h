@@ -5,8 +5,8 @@
 #include "../shared/unit-name.h"
 #include "address.h"
 
-#define ENDPOINT_LENGTH 64
-#define LEASE_NAME_MAX 255
+#define ENDPOINT_LENGTH   64
+#define LEASE_NAME_MAX    255
 #define LEASE_LINK_PREFIX "ve"
 
 /* One address in use. Owned by its table. */
@@ -23,11 +23,11 @@ typedef struct LeaseTable {
         int dir_fd;
         Subnet subnet;
         uint32_t gateway;
-        uint8_t *used;      /* one bit per address of the subnet */
-        Hashmap *by_id;     /* container id -> Lease */
+        uint8_t *used;  /* one bit per address of the subnet */
+        Hashmap *by_id; /* container id -> Lease */
 } LeaseTable;
 
-#define LEASE_TABLE_INIT ((LeaseTable) { .dir_fd = -EBADF })
+#define LEASE_TABLE_INIT ((LeaseTable){ .dir_fd = -EBADF })
 
 int lease_table_open(int dir_fd, const Subnet *subnet, uint32_t gateway, LeaseTable *ret);
 void lease_table_done(LeaseTable *t);

@@ -8,9 +8,9 @@
 #include <linux/veth.h>
 
 /*
- * The kernel objects of a bridge network. An endpoint is made by two batches (0.4 ms together): one on the host that makes the
- * veth pair with its peer already in the container's namespace, one inside that gives it its addresses. The peer of a
- * veth cannot be created up, so the order inside is: up, addresses, routes.
+ * The kernel objects of a bridge network. An endpoint is made by two batches (0.4 ms together): one on the
+ * host that makes the veth pair with its peer already in the container's namespace, one inside that gives it
+ * its addresses. The peer of a veth cannot be created up, so the order inside is: up, addresses, routes.
  */
 
 static struct ifinfomsg *put_link(struct nlmsghdr *h, unsigned index) {
@@ -102,7 +102,9 @@ static int bridge_create(Rtnl *rtnl, const BridgeConfig *c) {
         struct nlmsghdr *h;
         RtnlBatch b;
 
-        /* A fixed address: else a bridge takes the lowest of its ports' and changes it as they come and go. */
+        /*
+         * A fixed address: else a bridge takes the lowest of its ports' and changes it as they come and go.
+         */
         address_to_mac(c->gateway, mac);
         rtnl_batch_init(&b);
         h = rtnl_batch_add(&b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
@@ -128,9 +130,9 @@ static int look_at_bridge(const struct nlmsghdr *h, void *userdata) {
         mnl_attr_for_each(attr, h, sizeof(struct ifinfomsg)) {
                 if (mnl_attr_get_type(attr) != IFLA_LINKINFO)
                         continue;
-                mnl_attr_for_each_nested(nested, attr)
-                        if (mnl_attr_get_type(nested) == IFLA_INFO_KIND &&
-                            mnl_attr_validate(nested, MNL_TYPE_NUL_STRING) >= 0)
+                mnl_attr_for_each_nested(nested,
+                                         attr) if (mnl_attr_get_type(nested) == IFLA_INFO_KIND &&
+                                                   mnl_attr_validate(nested, MNL_TYPE_NUL_STRING) >= 0)
                                 look->is_bridge = streq(mnl_attr_get_str(nested), "bridge");
         }
         return 0;
@@ -274,9 +276,11 @@ static int visit_link(const struct nlmsghdr *h, void *userdata) {
         unsigned master = 0;
 
         mnl_attr_for_each(attr, h, sizeof(struct ifinfomsg)) {
-                if (mnl_attr_get_type(attr) == IFLA_IFNAME && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+                if (mnl_attr_get_type(attr) == IFLA_IFNAME &&
+                    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
                         name = mnl_attr_get_str(attr);
-                else if (mnl_attr_get_type(attr) == IFLA_MASTER && mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+                else if (mnl_attr_get_type(attr) == IFLA_MASTER &&
+                         mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
                         master = mnl_attr_get_u32(attr);
         }
         if (name)
@@ -332,8 +336,8 @@ static void report_gone(const struct nlmsghdr *h, LinkHandler handler, void *use
         /* A bridge says DELLINK of its own family when a port leaves it. */
         if (h->nlmsg_type != RTM_DELLINK || i->ifi_family != AF_UNSPEC)
                 return;
-        mnl_attr_for_each(attr, h, sizeof(*i))
-                if (mnl_attr_get_type(attr) == IFLA_IFNAME && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+        mnl_attr_for_each(attr, h, sizeof(*i)) if (mnl_attr_get_type(attr) == IFLA_IFNAME &&
+                                                   mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
                         handler(mnl_attr_get_str(attr), 0, userdata);
 }
 
@@ -385,8 +389,8 @@ static int check_route(const struct nlmsghdr *h, void *userdata) {
 }
 
 /**
- * subnet_is_taken - whether the host has a route to, or an address in, any part of @s (all routing tables; the default
- * route does not count).
+ * subnet_is_taken - whether the host has a route to, or an address in, any part of @s (all routing tables;
+ * the default route does not count).
  * @except_link: interface whose routes do not count, may be absent or NULL.
  *
  * Return: 1 or 0, -errno.

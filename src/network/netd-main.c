@@ -9,7 +9,9 @@
 #include "../shared/paths.h"
 #include "daemon.h"
 
-/* Long enough that somebody who tries things out does not wait for us to start and load the rules each time. */
+/*
+ * Long enough that somebody who tries things out does not wait for us to start and load the rules each time.
+ */
 #define IDLE_SEC 600
 
 static int usage(void) {
@@ -47,7 +49,8 @@ int main(int argc, char *argv[]) {
                 { "idle-timeout", required_argument, NULL, 'i' },
                 {},
         };
-        DaemonOptions o = { .networks = BERTH_NETWORKS_DIR, .containers = BERTH_CONTAINERS_DIR,
+        DaemonOptions o = { .networks = BERTH_NETWORKS_DIR,
+                            .containers = BERTH_CONTAINERS_DIR,
                             .rules = BERTH_DATA_DIR "/berth.nft" };
         const char *listen_path = NULL;
         uint64_t idle = IDLE_SEC;
@@ -56,31 +59,19 @@ int main(int argc, char *argv[]) {
         log_set_identifier("berth-netd");
         while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
                 switch (c) {
-                case 'h':
-                        return usage();
-                case 'V':
-                        puts("berth " BERTH_VERSION);
-                        return EXIT_SUCCESS;
-                case 'n':
-                        o.networks = optarg;
-                        break;
-                case 'c':
-                        o.containers = optarg;
-                        break;
-                case 'r':
-                        o.rules = optarg;
-                        break;
-                case 'l':
-                        listen_path = optarg;
-                        break;
+                case 'h': return usage();
+                case 'V': puts("berth " BERTH_VERSION); return EXIT_SUCCESS;
+                case 'n': o.networks = optarg; break;
+                case 'c': o.containers = optarg; break;
+                case 'r': o.rules = optarg; break;
+                case 'l': listen_path = optarg; break;
                 case 'i':
                         if (parse_u64(optarg, 1000000, &idle) < 0) {
                                 log_error("--idle-timeout=%s is no number of seconds.", optarg);
                                 return EXIT_FAILURE;
                         }
                         break;
-                default:
-                        return EXIT_FAILURE;
+                default: return EXIT_FAILURE;
                 }
         if (optind < argc) {
                 log_error("Unexpected argument: %s", argv[optind]);

@@ -13,13 +13,17 @@
 #include "netns.h"
 
 /*
- * The requests of docs/contracts.md section 8. Each is done at once and completely: the kernel answers netlink requests within
- * microseconds, so there is no state between two requests except what lease.c keeps on disk. If netd dies in the middle of
- * an attach, the namespace dies with it (nobody else has its descriptor), the veth with that, and the lease is freed at the next
- * start or used by the container's next attach.
+ * The requests of docs/contracts.md section 8. Each is done at once and completely: the kernel answers
+ * netlink requests within microseconds, so there is no state between two requests except what lease.c keeps
+ * on disk. If netd dies in the middle of an attach, the namespace dies with it (nobody else has its
+ * descriptor), the veth with that, and the lease is freed at the next start or used by the container's next
+ * attach.
  */
 
-/** netd_open - open everything that is needed later; nothing in the kernel is changed. On failure call netd_close(). */
+/**
+ * netd_open - open everything that is needed later; nothing in the kernel is changed. On failure call
+ * netd_close().
+ */
 int netd_open(Netd *d, const char *networks_dir, const char *containers_dir, const char *rules) {
         _cleanup_close_ int networks_fd = -EBADF;
         int r;
@@ -91,8 +95,9 @@ static int make_ready(Netd *d) {
         if (d->network.ipv6) {
                 r = forwarding_enable_ipv6();
                 if (r < 0)
-                        log_warning_errno(r, "Failed to switch IPv6 forwarding on, containers have IPv6 among "
-                                             "themselves only: %m");
+                        log_warning_errno(r,
+                                          "Failed to switch IPv6 forwarding on, containers have IPv6 among "
+                                          "themselves only: %m");
         }
         d->ready = true;
         return 0;
@@ -107,11 +112,12 @@ int netd_restore(Netd *d) {
 }
 
 /**
- * netd_link_gone - interface @name may have gone. If it was a container's, its address is free; if it was the bridge, and
- * there are containers, it comes back.
+ * netd_link_gone - interface @name may have gone. If it was a container's, its address is free; if it was
+ * the bridge, and there are containers, it comes back.
  *
- * Removing a veth makes the kernel wait 10 to 30 ms, in which no other container can be connected. A namespace without
- * processes takes its veth along anyway, so detach only waits for that; netd_reap() removes what is still there later.
+ * Removing a veth makes the kernel wait 10 to 30 ms, in which no other container can be connected. A
+ * namespace without processes takes its veth along anyway, so detach only waits for that; netd_reap()
+ * removes what is still there later.
  */
 void netd_link_gone(Netd *d, const char *name) {
         unsigned index;
@@ -211,8 +217,12 @@ static int connect_endpoint(Netd *d, const Lease *l, int *ret_fd) {
         _cleanup_rtnl_ Rtnl inside = {};
         char alias[CONTAINER_ID_LENGTH + 16];
         EndpointConfig c = {
-                .link = l->link, .alias = alias, .bridge = d->network.bridge_index, .address = l->address,
-                .gateway = d->network.gateway, .prefix = d->network.subnet.prefix,
+                .link = l->link,
+                .alias = alias,
+                .bridge = d->network.bridge_index,
+                .address = l->address,
+                .gateway = d->network.gateway,
+                .prefix = d->network.subnet.prefix,
                 .prefix6 = d->network.ipv6 ? &d->network.prefix6 : NULL,
         };
         int r;
@@ -237,7 +247,9 @@ static int connect_endpoint(Netd *d, const Lease *l, int *ret_fd) {
         return 0;
 }
 
-/* The address of a container that is gone is only taken back when it is needed: otherwise at our next start. */
+/*
+ * The address of a container that is gone is only taken back when it is needed: otherwise at our next start.
+ */
 static int acquire(Netd *d, const char *id, const char *name, Lease **ret) {
         int r = lease_acquire(&d->network.leases, id, name, ret);
 

@@ -11,11 +11,14 @@ typedef struct Netd {
         Rtnl rtnl;
         Firewall firewall;
         Network network;
-        bool ready;        /* bridge, rules and forwarding are in place */
-        bool leaving;      /* netd_reap() should be called in a while */
+        bool ready;   /* bridge, rules and forwarding are in place */
+        bool leaving; /* netd_reap() should be called in a while */
 } Netd;
 
-#define NETD_INIT ((Netd) { .host_fd = -EBADF, .containers_fd = -EBADF, .network = { .dir_fd = -EBADF, .leases = LEASE_TABLE_INIT } })
+#define NETD_INIT                         \
+        ((Netd){ .host_fd = -EBADF,       \
+                 .containers_fd = -EBADF, \
+                 .network = { .dir_fd = -EBADF, .leases = LEASE_TABLE_INIT } })
 
 int netd_open(Netd *d, const char *networks_dir, const char *containers_dir, const char *rules);
 void netd_close(Netd *d);
@@ -27,5 +30,8 @@ void netd_link_gone(Netd *d, const char *name);
 void netd_check_links(Netd *d);
 void netd_reap(Netd *d);
 
-/* Answers one request: a complete reply in @reply, maybe with one descriptor for the caller to send and close. */
+/*
+ * Answers one request: a complete reply in @reply, maybe with one descriptor for the caller to send and
+ * close.
+ */
 int netd_handle(Netd *d, const Message *request, Buffer *reply, int *ret_fd);

@@ -14,14 +14,14 @@
 #include "link.h"
 
 /*
- * The description of a network is written once, when its first container starts: the subnet is chosen then, away from
- * whatever the host uses. It is chosen again only if the host came to use that subnet itself later (a VPN, a moved
- * laptop) and no container holds an address of it.
+ * The description of a network is written once, when its first container starts: the subnet is chosen then,
+ * away from whatever the host uses. It is chosen again only if the host came to use that subnet itself later
+ * (a VPN, a moved laptop) and no container holds an address of it.
  */
 
 #define RECORD_FILE "network"
-#define LEASES_DIR "leases"
-#define RECORD_MAX 4096
+#define LEASES_DIR  "leases"
+#define RECORD_MAX  4096
 
 static int record_parse(Network *n, const Fields *f) {
         const char *id = strempty(fields_get(f, "id")), *bridge = strempty(fields_get(f, "bridge"));
@@ -158,7 +158,8 @@ static int make_record(Network *n, Rtnl *rtnl) {
 /**
  * network_prepare - the network has a subnet and leases.
  *
- * Return: 1 if the subnet was chosen now, 0 if it was there, -EADDRNOTAVAIL if the host uses all candidates, -errno.
+ * Return: 1 if the subnet was chosen now, 0 if it was there, -EADDRNOTAVAIL if the host uses all candidates,
+ * -errno.
  */
 int network_prepare(Network *n, Rtnl *rtnl) {
         int r;
@@ -193,9 +194,14 @@ static void adopt_endpoints(Network *n, Rtnl *rtnl) {
         }
 }
 
-/** network_up - the bridge exists and has its addresses. @n must be prepared. Return: 1 if anything was done, 0, -errno. */
+/**
+ * network_up - the bridge exists and has its addresses. @n must be prepared. Return: 1 if anything was done,
+ * 0, -errno.
+ */
 int network_up(Network *n, Rtnl *rtnl) {
-        BridgeConfig c = { .name = n->bridge, .subnet = n->subnet, .gateway = n->gateway,
+        BridgeConfig c = { .name = n->bridge,
+                           .subnet = n->subnet,
+                           .gateway = n->gateway,
                            .prefix6 = n->ipv6 ? &n->prefix6 : NULL };
         unsigned index;
         int r;
@@ -253,7 +259,8 @@ static void release_unseen(Network *n, const Hashmap *seen) {
                 while (hashmap_next(n->leases.by_id, &position, &id, &l)) {
                         if (hashmap_get(seen, id))
                                 continue;
-                        log_info("Freeing the address of container %.12s, which has no interface any more.", id);
+                        log_info("Freeing the address of container %.12s, which has no interface any more.",
+                                 id);
                         lease_release(&n->leases, l);
                         again = true;
                         break;
@@ -262,8 +269,9 @@ static void release_unseen(Network *n, const Hashmap *seen) {
 }
 
 /**
- * network_reconcile - after a start: leases and interfaces agree. A lease is worth something only as long as the
- * interface exists, which goes with the container's last process; an interface only if somebody holds its lease.
+ * network_reconcile - after a start: leases and interfaces agree. A lease is worth something only as long as
+ * the interface exists, which goes with the container's last process; an interface only if somebody holds
+ * its lease.
  * @containers_fd: /var/lib/berth/containers or -EBADF, borrowed; leases of removed containers go too.
  */
 void network_reconcile(Network *n, Rtnl *rtnl, int containers_fd) {
@@ -280,7 +288,8 @@ void network_reconcile(Network *n, Rtnl *rtnl, int containers_fd) {
         r = link_each(rtnl, sort_port, &p);
         orphans = p.orphans;
         if (r < 0 || p.error < 0) {
-                log_warning_errno(r < 0 ? r : p.error, "Failed to look at the interfaces of %s: %m", n->bridge);
+                log_warning_errno(r < 0 ? r : p.error, "Failed to look at the interfaces of %s: %m",
+                                  n->bridge);
                 return;
         }
         release_unseen(n, seen);

@@ -5,7 +5,7 @@
 #include "lease.h"
 #include "rtnl.h"
 
-#define NETWORK_DEFAULT "bridge"
+#define NETWORK_DEFAULT        "bridge"
 #define NETWORK_DEFAULT_BRIDGE "berth0"
 
 /* One bridge network: what /var/lib/berth/networks/<name>/ says, and its leases. */

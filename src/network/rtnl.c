@@ -124,7 +124,8 @@ int rtnl_batch_run(Rtnl *rtnl, RtnlBatch *b, size_t *ret_failed) {
 
                 if (n < 0)
                         return (int) n;
-                for (struct nlmsghdr *h = (void *) buf; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+                for (struct nlmsghdr *h = (void *) buf; mnl_nlmsg_ok(h, left);
+                     h = mnl_nlmsg_next(h, &left)) {
                         size_t index;
                         int error;
 
@@ -160,7 +161,8 @@ int rtnl_query(Rtnl *rtnl, RtnlBatch *b, RtnlHandler handler, void *userdata) {
 
                 if (n < 0)
                         return (int) n;
-                for (struct nlmsghdr *h = (void *) buf; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+                for (struct nlmsghdr *h = (void *) buf; mnl_nlmsg_ok(h, left);
+                     h = mnl_nlmsg_next(h, &left)) {
                         size_t index;
                         int error;
 

@@ -6,10 +6,10 @@
 #include "../basic/macro.h"
 
 /*
- * rtnetlink in batches: several requests in one send, one acknowledgement each. A socket belongs for ever to the network
- * namespace in which it was opened.
+ * rtnetlink in batches: several requests in one send, one acknowledgement each. A socket belongs for ever to
+ * the network namespace in which it was opened.
  */
-#define RTNL_BATCH_MAX 8
+#define RTNL_BATCH_MAX  8
 #define RTNL_BATCH_SIZE 8192
 
 typedef struct Rtnl {

@@ -110,7 +110,9 @@ static int connection_new(Server *s, int fd) {
                 (void) safe_close(fd);
                 return -ENOMEM;
         }
-        *c = (Connection){ .server = s, .fd = fd, .reply = BUFFER_INIT(FIELDS_TEXT_MAX), .reply_fd = -EBADF };
+        *c = (Connection){
+                .server = s, .fd = fd, .reply = BUFFER_INIT(FIELDS_TEXT_MAX), .reply_fd = -EBADF
+        };
         c->next = s->connections;
         c->link = &s->connections;
         if (c->next)
@@ -138,7 +140,8 @@ static int on_listen(sd_event_source *source, int listen_fd, uint32_t events, vo
         /* The mode of the socket says so already; a namespace descriptor is worth a second look. */
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != 0 ||
             s->n_connections >= CONNECTIONS_MAX) {
-                log_warning("Refusing a client (uid %u, %zu connections).", (unsigned) peer.uid, s->n_connections);
+                log_warning("Refusing a client (uid %u, %zu connections).", (unsigned) peer.uid,
+                            s->n_connections);
                 (void) safe_close(fd);
                 return 0;
         }
@@ -158,7 +161,9 @@ int server_new(sd_event *event, int listen_fd, ServerHandler handler, void *user
 
         if (!s)
                 return -ENOMEM;
-        *s = (Server){ .event = sd_event_ref(event), .fd = -EBADF, .handler = handler, .userdata = userdata };
+        *s = (Server){
+                .event = sd_event_ref(event), .fd = -EBADF, .handler = handler, .userdata = userdata
+        };
         r = fd_set_nonblock(listen_fd, true);
         if (r >= 0)
                 r = sd_event_add_io(event, &s->source, listen_fd, EPOLLIN, on_listen, s);
@@ -183,7 +188,9 @@ Server *server_free(Server *s) {
         return mfree(s);
 }
 
-/** server_set_idle_handler - @handler is called with the server's userdata whenever the last client has gone. */
+/**
+ * server_set_idle_handler - @handler is called with the server's userdata whenever the last client has gone.
+ */
 void server_set_idle_handler(Server *s, ServerIdleHandler handler) {
         s->idle = handler;
 }

@@ -4,13 +4,14 @@
 #include "skin.h"
 
 /*
- * Who may do what. A filter sees every method call before it is dispatched. root passes; for others polkit is asked, without
- * waiting for it: the call is put aside and, when polkit agrees, put back into the queue of the bus, where the filter
- * recognises it. So no handler has to know about polkit, and reading a property is checked like any call.
+ * Who may do what. A filter sees every method call before it is dispatched. root passes; for others polkit
+ * is asked, without waiting for it: the call is put aside and, when polkit agrees, put back into the queue
+ * of the bus, where the filter recognises it. So no handler has to know about polkit, and reading a property
+ * is checked like any call.
  */
-#define ACTION_VIEW "org.berth1.view"
-#define ACTION_MANAGE "org.berth1.manage-containers"
-#define CHECKS_MAX 128
+#define ACTION_VIEW    "org.berth1.view"
+#define ACTION_MANAGE  "org.berth1.manage-containers"
+#define CHECKS_MAX     128
 #define POLKIT_TIMEOUT (120 * USEC_PER_SEC) /* somebody may have to type a password */
 
 typedef struct Check Check;
@@ -48,9 +49,11 @@ static const char *action_of(sd_bus_message *m) {
         static const char *const view_members[] = { "ListContainers", "GetContainer" };
         const char *interface = strempty(sd_bus_message_get_interface(m));
 
-        if (streq(interface, "org.freedesktop.DBus.Peer") || streq(interface, "org.freedesktop.DBus.Introspectable"))
+        if (streq(interface, "org.freedesktop.DBus.Peer") ||
+            streq(interface, "org.freedesktop.DBus.Introspectable"))
                 return NULL;
-        if (streq(interface, "org.freedesktop.DBus.Properties") || streq(interface, "org.freedesktop.DBus.ObjectManager"))
+        if (streq(interface, "org.freedesktop.DBus.Properties") ||
+            streq(interface, "org.freedesktop.DBus.ObjectManager"))
                 return ACTION_VIEW;
         for (size_t i = 0; i < ELEMENTSOF(view_members); i++)
                 if (streq_ptr(sd_bus_message_get_member(m), view_members[i]))
@@ -62,12 +65,14 @@ static bool sender_is_root(sd_bus_message *m) {
         __attribute__((__cleanup__(sd_bus_creds_unrefp))) sd_bus_creds *creds = NULL;
         uid_t uid;
 
-        return sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID, &creds) >= 0 && sd_bus_creds_get_euid(creds, &uid) >= 0 &&
-               uid == 0;
+        return sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID, &creds) >= 0 &&
+               sd_bus_creds_get_euid(creds, &uid) >= 0 && uid == 0;
 }
 
 static void deny(sd_bus_message *m, bool challenge, const char *text) {
-        (void) sd_bus_reply_method_errorf(m, challenge ? SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED : SD_BUS_ERROR_ACCESS_DENIED,
+        (void) sd_bus_reply_method_errorf(m,
+                                          challenge ? SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED
+                                                    : SD_BUS_ERROR_ACCESS_DENIED,
                                           "%s", text);
 }
 
@@ -76,8 +81,10 @@ static int on_verdict(sd_bus_message *reply, void *userdata, sd_bus_error *e) {
         Check *c = userdata;
 
         if (sd_bus_message_is_method_error(reply, NULL)) {
-                (void) log_warning_errno(sd_bus_message_get_errno(reply), "polkit cannot say whether %s may use berth: %s",
-                                         strempty(sd_bus_message_get_sender(c->message)), sd_bus_message_get_error(reply)->message);
+                (void) log_warning_errno(sd_bus_message_get_errno(reply),
+                                         "polkit cannot say whether %s may use berth: %s",
+                                         strempty(sd_bus_message_get_sender(c->message)),
+                                         sd_bus_message_get_error(reply)->message);
                 deny(c->message, false, "polkit does not answer");
                 check_free(c);
                 return 0;
@@ -103,7 +110,8 @@ static int ask_polkit(Check *c, const char *action) {
         uint32_t flags = sd_bus_message_get_allow_interactive_authorization(c->message) > 0 ? 1 : 0;
         int r;
 
-        r = sd_bus_message_new_method_call(bus, &m, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
+        r = sd_bus_message_new_method_call(bus, &m, "org.freedesktop.PolicyKit1",
+                                           "/org/freedesktop/PolicyKit1/Authority",
                                            "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
         if (r >= 0)
                 r = sd_bus_message_append(m, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
@@ -142,13 +150,16 @@ static bool take_allowed(Authorizer *a, sd_bus_message *m) {
         return false;
 }
 
-/** authorizer_filter - a filter for the bus. Return: 0 to go on with the message, 1 when it is dealt with. */
+/**
+ * authorizer_filter - a filter for the bus. Return: 0 to go on with the message, 1 when it is dealt with.
+ */
 int authorizer_filter(sd_bus_message *message, void *userdata, sd_bus_error *e) {
         const char *action, *path = sd_bus_message_get_path(message);
         Authorizer *a = userdata;
         int r;
 
-        if (sd_bus_message_is_method_call(message, NULL, NULL) <= 0 || !path || !startswith(path, BERTH_BUS_PATH))
+        if (sd_bus_message_is_method_call(message, NULL, NULL) <= 0 || !path ||
+            !startswith(path, BERTH_BUS_PATH))
                 return 0;
         /* Whoever calls us is a reason to stay a while longer. */
         manager_hold(a->manager);

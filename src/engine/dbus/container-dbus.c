@@ -3,13 +3,16 @@
 #include "../../shared/unit-name.h"
 #include "skin.h"
 
-/** container_bus_path - the object path of container @id, NULL on ENOMEM. An id needs no escaping: it is hex. */
+/**
+ * container_bus_path - the object path of container @id, NULL on ENOMEM. An id needs no escaping: it is hex.
+ */
 char *container_bus_path(const char *id) {
         return str_concat(BERTH_BUS_CONTAINERS "/", id);
 }
 
 /** container_bus_find - sd-bus asks which container a path means. */
-int container_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found, sd_bus_error *e) {
+int container_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                       void **ret_found, sd_bus_error *e) {
         Manager *m = userdata;
         const char *id = startswith(path, BERTH_BUS_CONTAINERS "/");
         Container *c = id ? hashmap_get(m->containers, id) : NULL;
@@ -21,7 +24,8 @@ int container_bus_find(sd_bus *bus, const char *path, const char *interface, voi
 }
 
 /** container_bus_enumerate - sd-bus asks for all paths, for introspection and GetManagedObjects. */
-int container_bus_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *e) {
+int container_bus_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
+                            sd_bus_error *e) {
         _cleanup_strv_ char **nodes = NULL;
         Manager *m = userdata;
         size_t position = 0, n = 0;
@@ -76,15 +80,20 @@ static int conclude(int r, const EngineError *details, sd_bus_message *message, 
 int container_bus_start(Container *c, sd_bus_message *message, sd_bus_error *e) {
         _cleanup_error_ EngineError details = {};
 
-        return conclude(container_start(c, on_done, sd_bus_message_ref(message), &details), &details, message, e);
+        return conclude(container_start(c, on_done, sd_bus_message_ref(message), &details), &details,
+                        message, e);
 }
 
-/** container_bus_stop - stop @c. @timeout: seconds, -1 for ever, less for the container's own. Return: for sd-bus. */
+/**
+ * container_bus_stop - stop @c. @timeout: seconds, -1 for ever, less for the container's own. Return: for
+ * sd-bus.
+ */
 int container_bus_stop(Container *c, int32_t timeout, sd_bus_message *message, sd_bus_error *e) {
         _cleanup_error_ EngineError details = {};
         int64_t limit = timeout < -1 ? INT64_MIN : timeout;
 
-        return conclude(container_stop(c, NULL, limit, on_done, sd_bus_message_ref(message), &details), &details, message, e);
+        return conclude(container_stop(c, NULL, limit, on_done, sd_bus_message_ref(message), &details),
+                        &details, message, e);
 }
 
 /** container_bus_kill - send @signal ("" for KILL) to @c. Return: for sd-bus. */
@@ -95,11 +104,14 @@ int container_bus_kill(Container *c, const char *signal, sd_bus_message *message
         return r < 0 ? set_error(e, r, &details) : sd_bus_reply_method_return(message, NULL);
 }
 
-/** container_bus_remove - remove @c; @force stops it first. Return: for sd-bus. @c may be gone afterwards. */
+/**
+ * container_bus_remove - remove @c; @force stops it first. Return: for sd-bus. @c may be gone afterwards.
+ */
 int container_bus_remove(Container *c, bool force, sd_bus_message *message, sd_bus_error *e) {
         _cleanup_error_ EngineError details = {};
 
-        return conclude(container_remove(c, force, false, on_done, sd_bus_message_ref(message), &details), &details, message, e);
+        return conclude(container_remove(c, force, false, on_done, sd_bus_message_ref(message), &details),
+                        &details, message, e);
 }
 
 static int method_start(sd_bus_message *message, void *userdata, sd_bus_error *e) {
@@ -126,8 +138,8 @@ static int method_remove(sd_bus_message *message, void *userdata, sd_bus_error *
         return r < 0 ? r : container_bus_remove(userdata, force, message, e);
 }
 
-static int get_string(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                      void *userdata, sd_bus_error *e) {
+static int get_string(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *e) {
         const Container *c = userdata;
         char unit[UNIT_NAME_SIZE];
         const char *value = unit;
@@ -149,8 +161,8 @@ static int get_string(sd_bus *bus, const char *path, const char *interface, cons
         return sd_bus_message_append(reply, "s", strempty(value));
 }
 
-static int get_time(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                    void *userdata, sd_bus_error *e) {
+static int get_time(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *e) {
         const Container *c = userdata;
         usec_t t = c->finished_at;
 
@@ -161,30 +173,30 @@ static int get_time(sd_bus *bus, const char *path, const char *interface, const 
         return sd_bus_message_append(reply, "t", (uint64_t) t);
 }
 
-static int get_pid(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                   void *userdata, sd_bus_error *e) {
+static int get_pid(sd_bus *bus, const char *path, const char *interface, const char *property,
+                   sd_bus_message *reply, void *userdata, sd_bus_error *e) {
         const Container *c = userdata;
 
         return sd_bus_message_append(reply, "u", (uint32_t) c->pid);
 }
 
 /* Of something that has not ended, or whose end nobody saw, the code is unknown; it is never guessed. */
-static int get_exit_code(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                         void *userdata, sd_bus_error *e) {
+static int get_exit_code(sd_bus *bus, const char *path, const char *interface, const char *property,
+                         sd_bus_message *reply, void *userdata, sd_bus_error *e) {
         const Container *c = userdata;
         bool ended = c->ran && !container_is_up(c) && c->status != CONTAINER_STARTING;
 
         return sd_bus_message_append(reply, "i", (int32_t) (ended ? c->exit_code : EXIT_CODE_UNKNOWN));
 }
 
-static int get_oom(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                   void *userdata, sd_bus_error *e) {
+static int get_oom(sd_bus *bus, const char *path, const char *interface, const char *property,
+                   sd_bus_message *reply, void *userdata, sd_bus_error *e) {
         const Container *c = userdata;
 
         return sd_bus_message_append(reply, "b", (int) c->oom_killed);
 }
 
-#define CONST SD_BUS_VTABLE_PROPERTY_CONST
+#define CONST   SD_BUS_VTABLE_PROPERTY_CONST
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 #define ANYBODY SD_BUS_VTABLE_UNPRIVILEGED /* the authorizer has decided before */
 

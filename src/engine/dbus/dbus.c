@@ -4,7 +4,10 @@
 #include "../../basic/log.h"
 #include "skin.h"
 
-/* Without the name REST goes on: it is denied only where the policy file is not installed (or not yet read by the bus). */
+/*
+ * Without the name REST goes on: it is denied only where the policy file is not installed (or not yet read
+ * by the bus).
+ */
 static int on_name(sd_bus_message *reply, void *userdata, sd_bus_error *e) {
         if (sd_bus_message_is_method_error(reply, NULL))
                 log_error("Cannot own " BERTH_BUS_NAME " on the bus, only the REST API is there: %s",
@@ -24,12 +27,14 @@ static int add_objects(DbusSkin *s) {
 
         r = sd_bus_add_filter(bus, next_slot(s), authorizer_filter, s->authorizer);
         if (r >= 0)
-                r = sd_bus_add_object_vtable(bus, next_slot(s), BERTH_BUS_PATH, MANAGER_INTERFACE, manager_vtable, m);
+                r = sd_bus_add_object_vtable(bus, next_slot(s), BERTH_BUS_PATH, MANAGER_INTERFACE,
+                                             manager_vtable, m);
         if (r >= 0)
-                r = sd_bus_add_fallback_vtable(bus, next_slot(s), BERTH_BUS_CONTAINERS, CONTAINER_INTERFACE, container_vtable,
-                                               container_bus_find, m);
+                r = sd_bus_add_fallback_vtable(bus, next_slot(s), BERTH_BUS_CONTAINERS, CONTAINER_INTERFACE,
+                                               container_vtable, container_bus_find, m);
         if (r >= 0)
-                r = sd_bus_add_node_enumerator(bus, next_slot(s), BERTH_BUS_CONTAINERS, container_bus_enumerate, m);
+                r = sd_bus_add_node_enumerator(bus, next_slot(s), BERTH_BUS_CONTAINERS,
+                                               container_bus_enumerate, m);
         if (r >= 0)
                 r = sd_bus_add_object_manager(bus, next_slot(s), BERTH_BUS_PATH);
         if (r >= 0)

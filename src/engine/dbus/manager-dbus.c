@@ -3,15 +3,15 @@
 #include "../http-server.h"
 #include "skin.h"
 
-static int get_count(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                     void *userdata, sd_bus_error *e) {
+static int get_count(sd_bus *bus, const char *path, const char *interface, const char *property,
+                     sd_bus_message *reply, void *userdata, sd_bus_error *e) {
         Manager *m = userdata;
 
         return sd_bus_message_append(reply, "u", (uint32_t) hashmap_size(m->containers));
 }
 
-static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                    void *userdata, sd_bus_error *e) {
+static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *e) {
         char api[16];
 
         (void) snprintf(api, sizeof(api), "1.%d", API_MINOR_MAX);
@@ -22,7 +22,8 @@ static int find_named(Manager *m, const char *name, Container **ret, sd_bus_erro
         int r = manager_find_container(m, name, ret);
 
         if (r == -EEXIST)
-                return sd_bus_error_setf(e, "org.berth1.Error.InvalidArgument", "More than one container's id begins with %s", name);
+                return sd_bus_error_setf(e, "org.berth1.Error.InvalidArgument",
+                                         "More than one container's id begins with %s", name);
         if (r < 0)
                 return sd_bus_error_setf(e, "org.berth1.Error.NotFound", "No such container: %s", name);
         return 0;
@@ -121,12 +122,18 @@ const sd_bus_vtable manager_vtable[] = {
         SD_BUS_PROPERTY("Version", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("ApiVersion", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Containers", "u", get_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_METHOD_WITH_ARGS("ListContainers", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssso)", containers), method_list, ANYBODY),
-        SD_BUS_METHOD_WITH_ARGS("GetContainer", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", path), method_get, ANYBODY),
-        SD_BUS_METHOD_WITH_ARGS("StartContainer", SD_BUS_ARGS("s", name), SD_BUS_NO_RESULT, method_start, ANYBODY),
-        SD_BUS_METHOD_WITH_ARGS("StopContainer", SD_BUS_ARGS("s", name, "i", timeout), SD_BUS_NO_RESULT, method_stop, ANYBODY),
-        SD_BUS_METHOD_WITH_ARGS("KillContainer", SD_BUS_ARGS("s", name, "s", signal), SD_BUS_NO_RESULT, method_kill, ANYBODY),
-        SD_BUS_METHOD_WITH_ARGS("RemoveContainer", SD_BUS_ARGS("s", name, "b", force), SD_BUS_NO_RESULT, method_remove, ANYBODY),
+        SD_BUS_METHOD_WITH_ARGS("ListContainers", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssso)", containers),
+                                method_list, ANYBODY),
+        SD_BUS_METHOD_WITH_ARGS("GetContainer", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", path), method_get,
+                                ANYBODY),
+        SD_BUS_METHOD_WITH_ARGS("StartContainer", SD_BUS_ARGS("s", name), SD_BUS_NO_RESULT, method_start,
+                                ANYBODY),
+        SD_BUS_METHOD_WITH_ARGS("StopContainer", SD_BUS_ARGS("s", name, "i", timeout), SD_BUS_NO_RESULT,
+                                method_stop, ANYBODY),
+        SD_BUS_METHOD_WITH_ARGS("KillContainer", SD_BUS_ARGS("s", name, "s", signal), SD_BUS_NO_RESULT,
+                                method_kill, ANYBODY),
+        SD_BUS_METHOD_WITH_ARGS("RemoveContainer", SD_BUS_ARGS("s", name, "b", force), SD_BUS_NO_RESULT,
+                                method_remove, ANYBODY),
         SD_BUS_SIGNAL_WITH_ARGS("ContainerNew", SD_BUS_ARGS("s", id, "o", path), 0),
         SD_BUS_SIGNAL_WITH_ARGS("ContainerRemoved", SD_BUS_ARGS("s", id, "o", path), 0),
         SD_BUS_VTABLE_END,

@@ -8,7 +8,7 @@
 #include "dbus.h"
 
 /* Between the files of this skin. */
-#define MANAGER_INTERFACE "org.berth1.Manager"
+#define MANAGER_INTERFACE   "org.berth1.Manager"
 #define CONTAINER_INTERFACE "org.berth1.Container"
 
 typedef struct Authorizer Authorizer;
@@ -25,11 +25,16 @@ typedef struct DbusSkin {
 
 extern const sd_bus_vtable manager_vtable[];
 extern const sd_bus_vtable container_vtable[];
-int container_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret_found, sd_bus_error *e);
-int container_bus_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *e);
+int container_bus_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                       void **ret_found, sd_bus_error *e);
+int container_bus_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
+                            sd_bus_error *e);
 char *container_bus_path(const char *id);
 
-/* The same calls by name (Manager) and by path (Container); @message is answered when the operation has ended. */
+/*
+ * The same calls by name (Manager) and by path (Container); @message is answered when the operation has
+ * ended.
+ */
 int container_bus_start(Container *c, sd_bus_message *message, sd_bus_error *e);
 int container_bus_stop(Container *c, int32_t timeout, sd_bus_message *message, sd_bus_error *e);
 int container_bus_kill(Container *c, const char *signal, sd_bus_message *message, sd_bus_error *e);

@@ -5,9 +5,9 @@
 #include "skin.h"
 
 /*
- * Signals. The object model does not know that D-Bus exists, so after each turn of the event loop the containers are compared with
- * what was last told. That is a few nanoseconds for each container, and at most once in INTERVAL: under load several
- * changes become one signal, as PropertiesChanged allows.
+ * Signals. The object model does not know that D-Bus exists, so after each turn of the event loop the
+ * containers are compared with what was last told. That is a few nanoseconds for each container, and at most
+ * once in INTERVAL: under load several changes become one signal, as PropertiesChanged allows.
  */
 #define INTERVAL (10 * USEC_PER_MSEC)
 
@@ -42,12 +42,14 @@ static void emit(Watcher *w, const char *signal, const char *id) {
 
         if (!path)
                 return;
-        (void) sd_bus_emit_signal(w->manager->bus, BERTH_BUS_PATH, MANAGER_INTERFACE, signal, "so", id, path);
+        (void) sd_bus_emit_signal(w->manager->bus, BERTH_BUS_PATH, MANAGER_INTERFACE, signal, "so", id,
+                                  path);
         if (streq(signal, "ContainerNew"))
                 (void) sd_bus_emit_interfaces_added(w->manager->bus, path, CONTAINER_INTERFACE, NULL);
         else
                 (void) sd_bus_emit_interfaces_removed(w->manager->bus, path, CONTAINER_INTERFACE, NULL);
-        (void) sd_bus_emit_properties_changed(w->manager->bus, BERTH_BUS_PATH, MANAGER_INTERFACE, "Containers", NULL);
+        (void) sd_bus_emit_properties_changed(w->manager->bus, BERTH_BUS_PATH, MANAGER_INTERFACE,
+                                              "Containers", NULL);
 }
 
 static int see_new(Watcher *w, const Container *c, Seen **ret) {
@@ -56,8 +58,12 @@ static int see_new(Watcher *w, const Container *c, Seen **ret) {
 
         if (!s)
                 return -ENOMEM;
-        *s = (Seen){ .status = c->status, .pid = c->pid, .started_at = c->started_at, .finished_at = c->finished_at,
-                     .exit_code = c->exit_code, .oom_killed = c->oom_killed };
+        *s = (Seen){ .status = c->status,
+                     .pid = c->pid,
+                     .started_at = c->started_at,
+                     .finished_at = c->finished_at,
+                     .exit_code = c->exit_code,
+                     .oom_killed = c->oom_killed };
         memcpy(s->id, c->id, sizeof(s->id));
         s->name = strdup(c->name);
         if (!s->name)
@@ -69,9 +75,9 @@ static int see_new(Watcher *w, const Container *c, Seen **ret) {
         return 0;
 }
 
-#define NOTE(field, property)               \
-        if (s->field != c->field) {         \
-                s->field = c->field;        \
+#define NOTE(field, property)                     \
+        if (s->field != c->field) {               \
+                s->field = c->field;              \
                 names[n++] = (char *) (property); \
         }
 
@@ -101,7 +107,8 @@ static void compare(Watcher *w, const Container *c, Seen *s) {
                 return;
         path = container_bus_path(c->id);
         if (path)
-                (void) sd_bus_emit_properties_changed_strv(w->manager->bus, path, CONTAINER_INTERFACE, names);
+                (void) sd_bus_emit_properties_changed_strv(w->manager->bus, path, CONTAINER_INTERFACE,
+                                                           names);
 }
 
 static void drop_missing(Watcher *w) {

@@ -32,7 +32,8 @@ static void expect_error(const char *text, int error, const char *word) {
 
 static void test_refusals_name_what_is_refused(void **state) {
         expect_error("verb=attach\nseq=1\ncontainer=" ID "\nnetwork=mynet\n", EOPNOTSUPP, "mynet");
-        expect_error("verb=attach\nseq=1\ncontainer=" ID "\nnetwork=bridge\npublish=80:80\n", EOPNOTSUPP, "publish");
+        expect_error("verb=attach\nseq=1\ncontainer=" ID "\nnetwork=bridge\npublish=80:80\n", EOPNOTSUPP,
+                     "publish");
         expect_error("verb=attach\nseq=1\ncontainer=" ID "\nip=172.17.0.5\n", EOPNOTSUPP, "ip");
         expect_error("verb=detach\nseq=1\ncontainer=" ID "\nforce=1\n", EOPNOTSUPP, "force");
         expect_error("verb=fly\nseq=1\n", EOPNOTSUPP, "fly");
