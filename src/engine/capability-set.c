@@ -43,7 +43,18 @@ const char *capability_to_string(int cap) {
         return cap >= 0 && (size_t) cap < ELEMENTSOF(capability_names) ? capability_names[cap] : NULL;
 }
 
-/** capability_set_all - every capability that both this kernel and this program know. */
+/* What PID 1 may hand down: on a machine that is itself in a box this is less than the kernel knows. */
+static CapabilitySet machine_bounds(void) {
+        _cleanup_free_ char *text = NULL;
+        const char *line;
+
+        if (read_file_at(AT_FDCWD, "/proc/1/status", 64 * 1024, &text, NULL) < 0)
+                return UINT64_MAX;
+        line = strstr(text, "\nCapBnd:");
+        return line ? strtoull(line + strlen("\nCapBnd:"), NULL, 16) : UINT64_MAX;
+}
+
+/** capability_set_all - every capability that this kernel, this machine and this program know. */
 CapabilitySet capability_set_all(void) {
         static CapabilitySet all;
         _cleanup_free_ char *text = NULL;
@@ -56,7 +67,7 @@ CapabilitySet capability_set_all(void) {
                 if (parse_u64(text, 63, &n) >= 0 && n < last)
                         last = n;
         }
-        all = (UINT64_C(1) << (last + 1)) - 1;
+        all = ((UINT64_C(1) << (last + 1)) - 1) & machine_bounds();
         return all;
 }
 
