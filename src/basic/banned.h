@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Forced into every translation unit: the compiler refuses calls that are unbounded, locale dependent, or wait blindly. */
+/* Forced into every translation unit: the compiler refuses calls that are unbounded, locale dependent, or
+ * wait blindly. */
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 #include "macro.h"
 
 /*
- * A growing byte buffer that cannot be made without a maximum. Invariants: data[size] is NUL once anything was
- * appended, size <= max. After an error the buffer holds what it held before.
+ * A growing byte buffer that cannot be made without a maximum. Invariants: data[size] is NUL once anything
+ * was appended, size <= max. After an error the buffer holds what it held before.
  */
 typedef struct Buffer {
         char *data;

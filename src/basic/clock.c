@@ -34,8 +34,9 @@ void format_rfc3339(usec_t realtime, char ret[RFC3339_MAX]) {
                 (void) snprintf(ret, RFC3339_MAX, "0001-01-01T00:00:00Z");
                 return;
         }
-        (void) snprintf(ret, RFC3339_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%06" PRIu64 "000Z", (tm.tm_year + 1900) % 10000,
-                        tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, realtime % USEC_PER_SEC);
+        (void) snprintf(ret, RFC3339_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%06" PRIu64 "000Z",
+                        (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+                        tm.tm_sec, realtime % USEC_PER_SEC);
 }
 
 static int parse_fraction(const char **s, usec_t *ret) {
@@ -69,9 +70,11 @@ int parse_rfc3339(const char *s, usec_t *ret) {
         }
         if (*p == 'Z' && !p[1])
                 offset = 0;
-        else if ((*p == '+' || *p == '-') && strlen(p) == 6 && isdigit((unsigned char) p[1]) && isdigit((unsigned char) p[2]) &&
-                 p[3] == ':' && isdigit((unsigned char) p[4]) && isdigit((unsigned char) p[5])) {
-                unsigned h = (unsigned) ((p[1] - '0') * 10 + (p[2] - '0')), m = (unsigned) ((p[4] - '0') * 10 + (p[5] - '0'));
+        else if ((*p == '+' || *p == '-') && strlen(p) == 6 && isdigit((unsigned char) p[1]) &&
+                 isdigit((unsigned char) p[2]) && p[3] == ':' && isdigit((unsigned char) p[4]) &&
+                 isdigit((unsigned char) p[5])) {
+                unsigned h = (unsigned) ((p[1] - '0') * 10 + (p[2] - '0')),
+                         m = (unsigned) ((p[4] - '0') * 10 + (p[5] - '0'));
 
                 if (h > 23 || m > 59)
                         return -EINVAL;
@@ -85,7 +88,8 @@ int parse_rfc3339(const char *s, usec_t *ret) {
         return 0;
 }
 
-/** parse_unix_time - "1795313912" or "1795313912.123456789", as the Docker CLI sends times. Return: 0 or -EINVAL. */
+/** parse_unix_time - "1795313912" or "1795313912.123456789", as the Docker CLI sends times. Return: 0 or
+ * -EINVAL. */
 int parse_unix_time(const char *s, usec_t *ret) {
         const char *dot = strchr(s, '.');
         _cleanup_free_ char *seconds = NULL;

@@ -22,7 +22,8 @@ int safe_close(int fd) {
         return -EBADF;
 }
 
-/** fd_set_nonblock - switch O_NONBLOCK. The flag belongs to the open file: whoever shares it sees the change. */
+/** fd_set_nonblock - switch O_NONBLOCK. The flag belongs to the open file: whoever shares it sees the
+ * change. */
 int fd_set_nonblock(int fd, bool on) {
         int flags = fcntl(fd, F_GETFL), want;
 
@@ -64,7 +65,8 @@ int write_all(int fd, const void *data, size_t size) {
         return 0;
 }
 
-/** read_all - read until @size bytes or end of file. Return: bytes read (short only at end of file) or -errno. */
+/** read_all - read until @size bytes or end of file. Return: bytes read (short only at end of file) or
+ * -errno. */
 ssize_t read_all(int fd, void *data, size_t size) {
         char *p = data;
         size_t done = 0;
@@ -84,7 +86,8 @@ ssize_t read_all(int fd, void *data, size_t size) {
         return (ssize_t) done;
 }
 
-/** fd_move_above_stdio - consume @fd and return one that is not 0, 1 or 2, so that stdio set-up cannot clobber it. */
+/** fd_move_above_stdio - consume @fd and return one that is not 0, 1 or 2, so that stdio set-up cannot
+ * clobber it. */
 int fd_move_above_stdio(int fd) {
         int copy;
 
@@ -173,7 +176,8 @@ static size_t collect_fds(struct msghdr *mh, int *fds, size_t max) {
  * recv_with_fds - recvmsg() one piece; descriptors arrive close-on-exec and belong to the caller.
  * @n_fds: in: room in @fds; out: how many arrived (surplus ones are closed).
  *
- * Return: bytes received (0 is end of stream), -EMSGSIZE if the datagram did not fit (its fds are closed), or -errno.
+ * Return: bytes received (0 is end of stream), -EMSGSIZE if the datagram did not fit (its fds are closed),
+ * or -errno.
  */
 ssize_t recv_with_fds(int sock, void *data, size_t size, int *fds, size_t *n_fds, int flags) {
         union {

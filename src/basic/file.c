@@ -115,11 +115,13 @@ static int write_replacing(int dir_fd, const char *path, const void *data, size_
 }
 
 /**
- * write_file_at - write a whole file. Without WRITE_REPLACE a failure removes what was written if we made the file.
+ * write_file_at - write a whole file. Without WRITE_REPLACE a failure removes what was written if we made
+ * the file.
  *
  * Return: 0, -EEXIST with WRITE_EXCLUSIVE, or -errno.
  */
-int write_file_at(int dir_fd, const char *path, const void *data, size_t size, mode_t mode, WriteFlags flags) {
+int write_file_at(int dir_fd, const char *path, const void *data, size_t size, mode_t mode,
+                  WriteFlags flags) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
@@ -174,7 +176,8 @@ int mkdir_parents(const char *path, mode_t mode) {
 
 static int remove_children(int dir_fd, unsigned depth);
 
-/* A directory whose mode keeps even root-without-DAC out (overlayfs work/work is 0000) is opened up first. */
+/* A directory whose mode keeps even root-without-DAC out (overlayfs work/work is 0000) is opened up first.
+ */
 static int remove_entry(int dir_fd, const char *name, unsigned depth) {
         _cleanup_close_ int fd = -EBADF;
         int r;

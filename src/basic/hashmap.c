@@ -4,8 +4,8 @@
 #include <sys/random.h>
 
 /*
- * Open addressing with linear probing and backward-shift deletion (no tombstones). The hash is keyed with random bytes,
- * since names come from users.
+ * Open addressing with linear probing and backward-shift deletion (no tombstones). The hash is keyed with
+ * random bytes, since names come from users.
  */
 typedef struct Slot {
         const char *key;

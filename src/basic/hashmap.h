@@ -5,7 +5,8 @@
 
 #include "macro.h"
 
-/* String-keyed map; keys are borrowed and must live as long as their entry (usually inside the value). Values are borrowed. */
+/* String-keyed map; keys are borrowed and must live as long as their entry (usually inside the value).
+ * Values are borrowed. */
 typedef struct Hashmap Hashmap;
 
 Hashmap *hashmap_new(void);

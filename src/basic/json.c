@@ -108,7 +108,8 @@ int json_get_array(json_object *o, const char *key, json_object **ret) {
         return get_typed(o, key, json_type_array, ret);
 }
 
-/** json_get_string - borrowed text. Return: 1, 0 when absent (@ret untouched), -EINVAL for another type or embedded NUL. */
+/** json_get_string - borrowed text. Return: 1, 0 when absent (@ret untouched), -EINVAL for another type or
+ * embedded NUL. */
 int json_get_string(json_object *o, const char *key, const char **ret) {
         json_object *v;
         int r = get_typed(o, key, json_type_string, &v);
@@ -146,7 +147,8 @@ int json_get_int(json_object *o, const char *key, int64_t min, int64_t max, int6
         return 1;
 }
 
-/** json_get_strv - copies of an array of strings. Return: 1, 0 when absent (@ret untouched), -EINVAL, -ENOMEM. */
+/** json_get_strv - copies of an array of strings. Return: 1, 0 when absent (@ret untouched), -EINVAL,
+ * -ENOMEM. */
 int json_get_strv(json_object *o, const char *key, char ***ret) {
         _cleanup_strv_ char **l = new0(char *, 1);
         json_object *v;

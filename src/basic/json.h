@@ -17,7 +17,8 @@ static inline void json_putp(json_object **o) {
 int json_parse(const char *text, size_t size, json_object **ret);
 int json_load_at(int dir_fd, const char *path, size_t max, json_object **ret);
 
-/* NULL when the key is absent or null. A present value of another type gives -EINVAL from the checked getters. */
+/* NULL when the key is absent or null. A present value of another type gives -EINVAL from the checked
+ * getters. */
 json_object *json_get(json_object *o, const char *key);
 int json_get_object(json_object *o, const char *key, json_object **ret);
 int json_get_array(json_object *o, const char *key, json_object **ret);

@@ -18,7 +18,8 @@ void log_set_identifier(const char *name) {
 }
 
 /**
- * log_full_errno - write one line, whole, in one write(). %m in @fmt is the text of @error (sign does not matter).
+ * log_full_errno - write one line, whole, in one write(). %m in @fmt is the text of @error (sign does not
+ * matter).
  *
  * Return: -|@error|, so 0 for none.
  */

@@ -7,8 +7,9 @@
 #include "macro.h"
 
 /*
- * Log lines go to stderr; under systemd (JOURNAL_STREAM is set) with the <N> prefix that the journal takes as priority.
- * log_X_errno() returns its error, so that `return log_error_errno(r, "...: %m")` reads as one step.
+ * Log lines go to stderr; under systemd (JOURNAL_STREAM is set) with the <N> prefix that the journal takes
+ * as priority. log_X_errno() returns its error, so that `return log_error_errno(r, "...: %m")` reads as one
+ * step.
  */
 void log_set_max_level(int level);
 void log_set_identifier(const char *identifier);

@@ -183,7 +183,8 @@ int parse_bool(const char *s) {
         if (isempty(s) || streq(s, "0") || strcasecmp(s, "false") == 0 || strcasecmp(s, "no") == 0 ||
             strcasecmp(s, "f") == 0 || strcasecmp(s, "none") == 0)
                 return 0;
-        if (streq(s, "1") || strcasecmp(s, "true") == 0 || strcasecmp(s, "yes") == 0 || strcasecmp(s, "t") == 0)
+        if (streq(s, "1") || strcasecmp(s, "true") == 0 || strcasecmp(s, "yes") == 0 ||
+            strcasecmp(s, "t") == 0)
                 return 1;
         return -EINVAL;
 }

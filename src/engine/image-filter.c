@@ -41,11 +41,13 @@ static int add_term(ImageFilter *f, ImageStore *s, const char *key, const char *
                 return strv_extend(&f->labels, value);
         if (streq(key, "dangling")) {
                 f->dangling = parse_bool(value);
-                return f->dangling < 0 ? error_set(reterr, -EINVAL, "invalid filter 'dangling=[%s]'", value) : 0;
+                return f->dangling < 0 ? error_set(reterr, -EINVAL, "invalid filter 'dangling=[%s]'", value)
+                                       : 0;
         }
         if (streq(key, "until")) {
                 if (parse_time(value, &t) < 0)
-                        return error_set(reterr, -EINVAL, "invalid filter 'until=%s': not a Unix or RFC 3339 time", value);
+                        return error_set(reterr, -EINVAL,
+                                         "invalid filter 'until=%s': not a Unix or RFC 3339 time", value);
                 f->before = MIN(f->before, t);
                 return 0;
         }
@@ -62,7 +64,8 @@ static int add_term(ImageFilter *f, ImageStore *s, const char *key, const char *
         return error_set(reterr, -EINVAL, "invalid filter '%s'", key);
 }
 
-static int add_values(ImageFilter *f, ImageStore *s, const char *key, json_object *values, EngineError *reterr) {
+static int add_values(ImageFilter *f, ImageStore *s, const char *key, json_object *values,
+                      EngineError *reterr) {
         int r = 0;
 
         if (json_object_is_type(values, json_type_array)) {
@@ -83,7 +86,8 @@ static int add_values(ImageFilter *f, ImageStore *s, const char *key, json_objec
         return r;
 }
 
-/** image_filter_parse - NULL or empty @text lets everything through. Return: 0, -EINVAL, -ENOENT (before, since), -ENOMEM. */
+/** image_filter_parse - NULL or empty @text lets everything through. Return: 0, -EINVAL, -ENOENT (before,
+ * since), -ENOMEM. */
 int image_filter_parse(ImageStore *s, const char *text, ImageFilter *ret, EngineError *reterr) {
         _cleanup_image_filter_ ImageFilter f = { .dangling = -1, .before = USEC_INFINITY };
         _cleanup_json_ json_object *o = NULL;
@@ -121,7 +125,8 @@ static bool reference_matches(char *const *patterns, const char *name) {
         _cleanup_free_ char *bare = end ? strndup(name, (size_t) (end - name)) : NULL;
 
         for (; patterns && *patterns; patterns++)
-                if (fnmatch(*patterns, name, FNM_PATHNAME) == 0 || (bare && fnmatch(*patterns, bare, FNM_PATHNAME) == 0))
+                if (fnmatch(*patterns, name, FNM_PATHNAME) == 0 ||
+                    (bare && fnmatch(*patterns, bare, FNM_PATHNAME) == 0))
                         return true;
         return false;
 }
@@ -148,7 +153,8 @@ bool image_filter_match(const ImageFilter *f, Image *i) {
 
         if (f->dangling >= 0 && dangling != (f->dangling > 0))
                 return false;
-        if ((f->after > 0 && i->created <= f->after) || (f->before != USEC_INFINITY && i->created >= f->before))
+        if ((f->after > 0 && i->created <= f->after) ||
+            (f->before != USEC_INFINITY && i->created >= f->before))
                 return false;
         for (char **l = f->labels; l && *l; l++)
                 if (!label_matches(labels, *l))

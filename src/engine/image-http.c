@@ -130,7 +130,8 @@ static int remove_image(Manager *m, HttpRequest *req, EngineError *reterr) {
         r = refuse_platform(req, reterr);
         if (r < 0)
                 return r;
-        r = image_remove(m->images, req->args[0], http_query_bool(req, "force", false), in_use, m, &records, &text);
+        r = image_remove(m->images, req->args[0], http_query_bool(req, "force", false), in_use, m, &records,
+                         &text);
         if (r < 0)
                 return text ? error_set(reterr, r == -ENOTUNIQ ? -EINVAL : r, "%s", text) : r;
         if (r > 0) {
@@ -202,9 +203,11 @@ static int refuse_pull(HttpRequest *req, EngineError *reterr) {
         canonical = image_ref_canonical(&ref);
         if (!canonical)
                 return -ENOMEM;
-        return error_set(reterr, -EOPNOTSUPP,
-                         "pulling %s: pulling from a registry is not supported by this version of berth (load or import the image)",
-                         canonical);
+        return error_set(
+                        reterr, -EOPNOTSUPP,
+                        "pulling %s: pulling from a registry is not supported by this version of berth "
+                         "(load or import the image)",
+                        canonical);
 }
 
 static int create_image(Manager *m, HttpRequest *req, EngineError *reterr) {

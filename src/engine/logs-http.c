@@ -18,7 +18,8 @@ static int add_time(HttpRequest *req, char ***args, const char *name, EngineErro
         if (isempty(value) || streq(value, "0"))
                 return 0;
         if (parse_unix_time(value, &t) < 0)
-                return error_set(reterr, -EINVAL, "invalid value for %s: \"%s\" is not a unix time", name, value);
+                return error_set(reterr, -EINVAL, "invalid value for %s: \"%s\" is not a unix time", name,
+                                 value);
         option = str_printf("--%s=%" PRIu64, name, t);
         return option ? strv_consume(args, option) : -ENOMEM;
 }

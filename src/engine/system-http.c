@@ -19,8 +19,10 @@
 #define API_VERSION_MIN "1." TEXT(API_MINOR_MIN)
 
 static int ping(Manager *m, HttpRequest *req, EngineError *reterr) {
-        req->extra_headers = "Builder-Version: 1\r\nSwarm: inactive\r\nCache-Control: no-cache, no-store, must-revalidate\r\n"
-                             "Pragma: no-cache\r\n";
+        req->extra_headers =
+                        "Builder-Version: 1\r\nSwarm: inactive\r\n"
+                             "Cache-Control: no-cache, no-store, must-revalidate\r\n"
+                        "Pragma: no-cache\r\n";
         return http_reply_text(req, 200, "text/plain; charset=utf-8", "OK");
 }
 
@@ -29,8 +31,9 @@ static const char *architecture(const struct utsname *u) {
         static const struct {
                 const char *machine, *name;
         } table[] = {
-                { "x86_64", "amd64" },   { "aarch64", "arm64" },   { "i686", "386" },         { "armv7l", "arm" },
-                { "ppc64le", "ppc64le" }, { "s390x", "s390x" },     { "riscv64", "riscv64" },  { "loongarch64", "loong64" },
+                { "x86_64", "amd64" },    { "aarch64", "arm64" },       { "i686", "386" },
+                { "armv7l", "arm" },      { "ppc64le", "ppc64le" },     { "s390x", "s390x" },
+                { "riscv64", "riscv64" }, { "loongarch64", "loong64" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
@@ -48,7 +51,8 @@ static void format_build_time(char ret[RFC3339_MAX]) {
 }
 
 /* Consumes @details. */
-static int add_component(json_object *components, const char *name, const char *version, json_object *details) {
+static int add_component(json_object *components, const char *name, const char *version,
+                         json_object *details) {
         _cleanup_json_ json_object *o = json_object_new_object(), *d = details;
         int r;
 
@@ -161,9 +165,10 @@ static int get_version(Manager *m, HttpRequest *req, EngineError *reterr) {
         if (!p)
                 return -ENOMEM;
         p->request = req;
-        r = sd_bus_call_method_async(m->bus, &p->slot, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-                                     "org.freedesktop.DBus.Properties", "Get", on_systemd_version, p, "ss",
-                                     "org.freedesktop.systemd1.Manager", "Version");
+        r = sd_bus_call_method_async(m->bus, &p->slot, "org.freedesktop.systemd1",
+                                     "/org/freedesktop/systemd1", "org.freedesktop.DBus.Properties", "Get",
+                                     on_systemd_version, p, "ss", "org.freedesktop.systemd1.Manager",
+                                     "Version");
         if (r < 0)
                 return reply_version(req, "unknown");
         req->cancel = on_client_left;

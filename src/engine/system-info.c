@@ -21,17 +21,26 @@
 
 /* What does not depend on the machine. LiveRestoreEnabled: containers do not depend on the engine at all. */
 static const char constant_facts[] =
-        "{\"Driver\":\"overlay2\",\"SystemStatus\":null,\"Plugins\":{\"Volume\":[\"local\"],\"Network\":[\"bridge\",\"host\",\"null\"],"
-        "\"Authorization\":null,\"Log\":[\"journald\"]},\"Debug\":false,\"OomKillDisable\":false,\"NGoroutines\":0,"
+        "{\"Driver\":\"overlay2\",\"SystemStatus\":null,\"Plugins\":{"
+        "\"Volume\":[\"local\"],\"Network\":[\"bridge\",\"host\",\"null\"],"
+        "\"Authorization\":null,\"Log\":[\"journald\"]},\"Debug\":false,"
+        "\"OomKillDisable\":false,\"NGoroutines\":0,"
         "\"LoggingDriver\":\"journald\",\"CgroupDriver\":\"systemd\",\"NEventsListener\":0,"
         "\"OSType\":\"linux\",\"IndexServerAddress\":\"https://index.docker.io/v1/\","
-        "\"RegistryConfig\":{\"InsecureRegistryCIDRs\":[],\"IndexConfigs\":{},\"Mirrors\":[]},\"GenericResources\":null,"
-        "\"DockerRootDir\":\"" BERTH_STATE_DIR "\",\"HttpProxy\":\"\",\"HttpsProxy\":\"\",\"NoProxy\":\"\",\"Labels\":[],"
-        "\"ExperimentalBuild\":false,\"ServerVersion\":\"" BERTH_VERSION "\",\"DefaultRuntime\":\"berth-runtime\","
-        "\"Swarm\":{\"NodeID\":\"\",\"NodeAddr\":\"\",\"LocalNodeState\":\"inactive\",\"ControlAvailable\":false,\"Error\":\"\","
-        "\"RemoteManagers\":null},\"LiveRestoreEnabled\":true,\"Isolation\":\"\",\"InitBinary\":\"\","
-        "\"ContainerdCommit\":{\"ID\":\"\"},\"RuncCommit\":{\"ID\":\"berth-runtime " BERTH_VERSION "\"},\"InitCommit\":{\"ID\":\"\"},"
-        "\"SecurityOptions\":[\"name=seccomp,profile=builtin\",\"name=cgroupns\"],\"CDISpecDirs\":[],\"DefaultAddressPools\":[]}";
+        "\"RegistryConfig\":{\"InsecureRegistryCIDRs\":[],\"IndexConfigs\":{},\"Mirrors\":[]},"
+        "\"GenericResources\":null,"
+        "\"DockerRootDir\":\"" BERTH_STATE_DIR
+        "\",\"HttpProxy\":\"\",\"HttpsProxy\":\"\",\"NoProxy\":\"\",\"Labels\":[],"
+        "\"ExperimentalBuild\":false,\"ServerVersion\":\"" BERTH_VERSION
+        "\",\"DefaultRuntime\":\"berth-runtime\","
+        "\"Swarm\":{\"NodeID\":\"\",\"NodeAddr\":\"\",\"LocalNodeState\":\"inactive\","
+        "\"ControlAvailable\":false,\"Error\":\"\","
+        "\"RemoteManagers\":null},\"LiveRestoreEnabled\":true,"
+        "\"Isolation\":\"\",\"InitBinary\":\"\","
+        "\"ContainerdCommit\":{\"ID\":\"\"},\"RuncCommit\":{\"ID\":\"berth-runtime " BERTH_VERSION
+        "\"},\"InitCommit\":{\"ID\":\"\"},"
+        "\"SecurityOptions\":[\"name=seccomp,profile=builtin\",\"name=cgroupns\"],"
+        "\"CDISpecDirs\":[],\"DefaultAddressPools\":[]}";
 
 static int put_counts(Manager *m, json_object *o) {
         size_t position = 0, running = 0, paused = 0, total = 0;
@@ -86,7 +95,8 @@ static char *read_controllers(void) {
         char *text = NULL;
 
         if (read_file_at(AT_FDCWD, "/sys/fs/cgroup/cgroup.controllers", 4096, &text, NULL) < 0)
-                (void) read_file_at(AT_FDCWD, "/sys/fs/cgroup/unified/cgroup.controllers", 4096, &text, NULL);
+                (void) read_file_at(AT_FDCWD, "/sys/fs/cgroup/unified/cgroup.controllers", 4096, &text,
+                                    NULL);
         return text;
 }
 
@@ -155,8 +165,8 @@ static int64_t count_fds(void) {
 
 static int put_id(json_object *o) {
         /* Not the machine id itself, which is to be kept private. */
-        static const sd_id128_t app = { .bytes = { 0x6b, 0x1c, 0x2e, 0x5f, 0x0d, 0x97, 0x4a, 0x13, 0x8e, 0x62, 0xb4, 0x3d, 0x70, 0xf9,
-                                                   0x21, 0xc8 } };
+        static const sd_id128_t app = { .bytes = { 0x6b, 0x1c, 0x2e, 0x5f, 0x0d, 0x97, 0x4a, 0x13, 0x8e,
+                                                   0x62, 0xb4, 0x3d, 0x70, 0xf9, 0x21, 0xc8 } };
         char text[SD_ID128_UUID_STRING_MAX] = "";
         sd_id128_t id;
 
@@ -205,8 +215,9 @@ static const char *file_system_name(const char *path) {
                 unsigned long magic;
                 const char *name;
         } table[] = {
-                { 0xef53, "extfs" },      { 0x58465342, "xfs" },         { 0x9123683e, "btrfs" }, { 0x01021994, "tmpfs" },
-                { 0x2fc12fc1, "zfs" },    { 0xf2f52010, "f2fs" },        { 0x794c7630, "overlayfs" }, { 0xca451a4e, "bcachefs" },
+                { 0xef53, "extfs" },         { 0x58465342, "xfs" },      { 0x9123683e, "btrfs" },
+                { 0x01021994, "tmpfs" },     { 0x2fc12fc1, "zfs" },      { 0xf2f52010, "f2fs" },
+                { 0x794c7630, "overlayfs" }, { 0xca451a4e, "bcachefs" },
         };
         struct statfs s;
 
@@ -242,7 +253,8 @@ static int add_runtime(json_object *runtimes, const char *name, const char *path
 
 static int put_runtimes(json_object *o) {
         static const char *const peers[] = { "crun", "runc", "youki", "runsc" };
-        static const char *const directories[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin" };
+        static const char *const directories[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+                                                   "/usr/bin" };
         _cleanup_json_ json_object *runtimes = json_object_new_object();
         int r;
 
@@ -250,7 +262,8 @@ static int put_runtimes(json_object *o) {
                 return -ENOMEM;
         r = add_runtime(runtimes, "berth-runtime", BERTH_BINDIR "/berth-runtime");
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(peers); i++)
-                for (size_t k = 0; r >= 0 && k < ELEMENTSOF(directories) && !json_get(runtimes, peers[i]); k++) {
+                for (size_t k = 0; r >= 0 && k < ELEMENTSOF(directories) && !json_get(runtimes, peers[i]);
+                     k++) {
                         _cleanup_free_ char *path = str_concat(directories[k], "/", peers[i]);
 
                         r = path ? add_runtime(runtimes, peers[i], path) : -ENOMEM;

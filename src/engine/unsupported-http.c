@@ -4,8 +4,8 @@
 #include "system-http.h"
 
 /*
- * What the Docker Engine API has and this version has not. A client is told by name, with 501, instead of "page not
- * found": it can tell a gap from a typing error.
+ * What the Docker Engine API has and this version has not. A client is told by name, with 501, instead of
+ * "page not found": it can tell a gap from a typing error.
  */
 static int not_supported(Manager *m, HttpRequest *req, EngineError *reterr) {
         _cleanup_free_ char *path = NULL, *name = NULL;
@@ -22,14 +22,19 @@ static int not_supported(Manager *m, HttpRequest *req, EngineError *reterr) {
 }
 
 static int no_swarm(Manager *m, HttpRequest *req, EngineError *reterr) {
-        return error_set_status(reterr, -EOPNOTSUPP, 503,
-                                "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect "
-                                "this node to swarm and try again.");
+        return error_set_status(
+                        reterr, -EOPNOTSUPP, 503,
+                        "This node is not a swarm manager. "
+                                "Use \"docker swarm init\" or \"docker swarm join\" "
+                        "to connect "
+                        "this node to swarm and try again.");
 }
 
 static int swarm_init(Manager *m, HttpRequest *req, EngineError *reterr) {
-        return error_set(reterr, -EOPNOTSUPP,
-                         "swarm mode is not supported by berth: make this machine a node of an existing cluster instead");
+        return error_set(
+                        reterr, -EOPNOTSUPP,
+                        "swarm mode is not supported by berth: "
+                         "make this machine a node of an existing cluster instead");
 }
 
 static const Route routes[] = {

@@ -15,10 +15,11 @@
 #include "../basic/str.h"
 
 /*
- * Jobs that carry bytes or take long run in a berth-worker each: `berth-worker JOB --framing=... --api=1.N ARGS...`, the
- * client's socket as fd 3, bytes of the client that were already read as fd 4 (may be absent). The worker answers the
- * client itself and outlives the engine (KillMode=process in berth.service): the engine only counts it and notes how it
- * ended. A job whose client is already answered, such as removing a tree, has neither descriptor.
+ * Jobs that carry bytes or take long run in a berth-worker each: `berth-worker JOB --framing=... --api=1.N
+ * ARGS...`, the client's socket as fd 3, bytes of the client that were already read as fd 4 (may be absent).
+ * The worker answers the client itself and outlives the engine (KillMode=process in berth.service): the
+ * engine only counts it and notes how it ended. A job whose client is already answered, such as removing a
+ * tree, has neither descriptor.
  */
 #define WORKERS_MAX 32
 /* Internal jobs are never refused because clients follow many logs. */
@@ -75,7 +76,8 @@ static _Noreturn void child_exec(char *const *argv, int socket_fd, int leftover_
                 socket_fd = fcntl(socket_fd, F_DUPFD_CLOEXEC, 16);
         if (leftover_fd >= 0)
                 leftover_fd = fcntl(leftover_fd, F_DUPFD_CLOEXEC, 16);
-        if (child_place_fd(socket_fd, WORKER_SOCKET_FD) < 0 || child_place_fd(leftover_fd, WORKER_LEFTOVER_FD) < 0)
+        if (child_place_fd(socket_fd, WORKER_SOCKET_FD) < 0 ||
+            child_place_fd(leftover_fd, WORKER_LEFTOVER_FD) < 0)
                 _exit(125);
         (void) close_range(WORKER_LEFTOVER_FD + 1, ~0U, 0);
         (void) sigemptyset(&none);
@@ -145,9 +147,10 @@ static int build_argv(const HttpRequest *req, const char *const *args, char ***r
         if (r >= 0)
                 r = strv_extend(&argv, args[0]);
         if (r >= 0 && req) {
-                framing = req->head.framing == HTTP_CHUNKED  ? strdup("--framing=chunked")
-                          : req->head.framing == HTTP_LENGTH ? str_printf("--framing=length:%" PRIu64, req->head.content_length)
-                                                             : strdup("--framing=none");
+                framing = req->head.framing == HTTP_CHUNKED ? strdup("--framing=chunked")
+                          : req->head.framing == HTTP_LENGTH
+                                          ? str_printf("--framing=length:%" PRIu64, req->head.content_length)
+                                          : strdup("--framing=none");
                 api = str_printf("--api=1.%u", req->api_minor);
                 if (!framing || !api)
                         return -ENOMEM;
@@ -182,8 +185,10 @@ int worker_job_start(Manager *m, HttpRequest *req, const char *const *args, Engi
         int r;
 
         if (m->n_workers >= WORKERS_MAX)
-                return error_set_status(reterr, -EBUSY, 503, "too many jobs at once: at most %u of load, import, logs and the like run",
-                                        WORKERS_MAX);
+                return error_set_status(
+                                reterr, -EBUSY, 503,
+                                "too many jobs at once: at most %u of load, import, logs and the like run",
+                                WORKERS_MAX);
         r = build_argv(req, args, &argv);
         if (r < 0)
                 return r;

@@ -4,9 +4,9 @@
 #include "http-server.h"
 
 /*
- * Give a request to a berth-worker process: it gets the client's socket as fd 3, bytes already read as fd 4, writes the
- * whole response itself. @args: worker's argv behind the framing options, NULL-terminated (job name first).
- * The request is gone afterwards in any case but a negative return.
+ * Give a request to a berth-worker process: it gets the client's socket as fd 3, bytes already read as fd 4,
+ * writes the whole response itself. @args: worker's argv behind the framing options, NULL-terminated (job
+ * name first). The request is gone afterwards in any case but a negative return.
  */
 int worker_job_start(Manager *m, HttpRequest *req, const char *const *args, EngineError *reterr);
 /* A worker without a client: tree removal, garbage collection. */

@@ -71,7 +71,8 @@ static int parse_one(char *item, Field *ret) {
 
 /**
  * fields_parse - parse @size bytes of fields text.
- * @separator: '\n' for files and messages, '\t' for state records; one at the end is allowed, empty items are not.
+ * @separator: '\n' for files and messages, '\t' for state records; one at the end is allowed, empty items
+ * are not.
  *
  * Return: 0, -EBADMSG for malformed text, -E2BIG past FIELDS_MAX or FIELDS_TEXT_MAX, -ENOMEM.
  */
@@ -178,7 +179,12 @@ int fields_put(Buffer *b, char separator, const char *key, const char *value) {
                 value += n;
                 if (r < 0 || !*value)
                         break;
-                r = buffer_append(b, *value == '\\' ? "\\\\" : *value == '\n' ? "\\n" : *value == '\t' ? "\\t" : "\\r", 2);
+                r = buffer_append(b,
+                                  *value == '\\'   ? "\\\\"
+                                  : *value == '\n' ? "\\n"
+                                  : *value == '\t' ? "\\t"
+                                                   : "\\r",
+                                  2);
                 value++;
         }
         if (r >= 0)

@@ -7,8 +7,8 @@
 #include "../basic/macro.h"
 
 /*
- * An ordered list of key=value: the one text form of shim.conf, of messages and of state.log (docs/contracts.md section 2).
- * Parsed fields point into one owned copy of the text.
+ * An ordered list of key=value: the one text form of shim.conf, of messages and of state.log
+ * (docs/contracts.md section 2). Parsed fields point into one owned copy of the text.
  */
 #define FIELDS_MAX 512
 #define FIELDS_TEXT_MAX (64 * 1024)

@@ -28,7 +28,8 @@ int http_head_size(const char *data, size_t size, size_t *ret_size) {
 }
 
 static bool is_token_char(unsigned char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c && strchr("!#$%&'*+-.^_`|~", c));
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 static bool is_token(const char *s) {
@@ -160,7 +161,8 @@ static int take_first_line(HttpHead *h, const char *data, size_t size, char **re
 /**
  * http_parse_request - parse one complete head (see http_head_size()).
  *
- * Return: 0, -EBADMSG for a malformed head, -E2BIG for too many headers, -EPROTONOSUPPORT for another HTTP version, -ENOMEM.
+ * Return: 0, -EBADMSG for a malformed head, -E2BIG for too many headers, -EPROTONOSUPPORT for another HTTP
+ * version, -ENOMEM.
  */
 int http_parse_request(const char *data, size_t size, HttpHead *ret) {
         _cleanup_http_head_ HttpHead h = {};
@@ -244,13 +246,25 @@ int http_parse_response(const char *data, size_t size, const char *request_metho
         return 0;
 }
 
-enum { CHUNK_SIZE, CHUNK_EXTENSION, CHUNK_SIZE_LF, CHUNK_DATA, CHUNK_DATA_CR, CHUNK_DATA_LF, TRAILER_START, TRAILER, TRAILER_LF, LAST_LF };
+enum {
+        CHUNK_SIZE,
+        CHUNK_EXTENSION,
+        CHUNK_SIZE_LF,
+        CHUNK_DATA,
+        CHUNK_DATA_CR,
+        CHUNK_DATA_LF,
+        TRAILER_START,
+        TRAILER,
+        TRAILER_LF,
+        LAST_LF
+};
 
 /** http_body_init - start decoding a body. */
 void http_body_init(HttpBody *b, HttpFraming framing, uint64_t content_length) {
         *b = (HttpBody){ .framing = framing,
                          .remaining = framing == HTTP_LENGTH ? content_length : 0,
-                         .done = framing == HTTP_NO_BODY || (framing == HTTP_LENGTH && content_length == 0) };
+                         .done = framing == HTTP_NO_BODY ||
+                                 (framing == HTTP_LENGTH && content_length == 0) };
 }
 
 static int hex_digit(char c) {
@@ -334,13 +348,14 @@ static int chunk_step(HttpBody *b, char c) {
 
 /**
  * http_body_decode - take the next piece out of @data.
- * @ret_consumed: bytes of @data that are used up (payload included); bytes behind the end of the body are left.
+ * @ret_consumed: bytes of @data that are used up (payload included); bytes behind the end of the body are
+ * left.
  * @ret_payload: points into @data, or @ret_payload_size is 0 when only framing was consumed.
  *
  * Call again with the rest until it consumes nothing or @b->done. Return: 0 or -EBADMSG.
  */
-int http_body_decode(HttpBody *b, const char *data, size_t size, size_t *ret_consumed, const char **ret_payload,
-                     size_t *ret_payload_size) {
+int http_body_decode(HttpBody *b, const char *data, size_t size, size_t *ret_consumed,
+                     const char **ret_payload, size_t *ret_payload_size) {
         size_t used = 0, n = 0;
         int r;
 
@@ -353,7 +368,8 @@ int http_body_decode(HttpBody *b, const char *data, size_t size, size_t *ret_con
                                 return r;
                         continue;
                 }
-                n = b->framing == HTTP_UNTIL_CLOSE ? size - used : (size_t) MIN((uint64_t) (size - used), b->remaining);
+                n = b->framing == HTTP_UNTIL_CLOSE ? size - used
+                                                   : (size_t) MIN((uint64_t) (size - used), b->remaining);
                 *ret_payload = data + used;
                 *ret_payload_size = n;
                 used += n;
@@ -392,7 +408,8 @@ int http_percent_decode(char *s, bool plus_is_space) {
 int http_percent_encode(Buffer *b, const char *s) {
         for (; *s; s++) {
                 unsigned char c = (unsigned char) *s;
-                bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || strchr("-._~", c);
+                bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                             strchr("-._~", c);
                 int r = plain ? buffer_append(b, s, 1) : buffer_appendf(b, "%%%02X", c);
 
                 if (r < 0)

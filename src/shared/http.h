@@ -5,9 +5,9 @@
 #include "../basic/macro.h"
 
 /*
- * HTTP/1.1 (RFC 9112) message heads and body framing, nothing about sockets: bytes in, facts out. Used by the engine, by
- * workers that take a connection over, and by the client. Strict: Transfer-Encoding together with Content-Length, bad
- * lengths, bad chunks, obsolete folding and NUL bytes are refused.
+ * HTTP/1.1 (RFC 9112) message heads and body framing, nothing about sockets: bytes in, facts out. Used by
+ * the engine, by workers that take a connection over, and by the client. Strict: Transfer-Encoding together
+ * with Content-Length, bad lengths, bad chunks, obsolete folding and NUL bytes are refused.
  */
 #define HTTP_HEAD_MAX (256 * 1024)
 #define HTTP_HEADERS_MAX 128
@@ -58,8 +58,8 @@ typedef struct HttpBody {
 } HttpBody;
 
 void http_body_init(HttpBody *b, HttpFraming framing, uint64_t content_length);
-int http_body_decode(HttpBody *b, const char *data, size_t size, size_t *ret_consumed, const char **ret_payload,
-                     size_t *ret_payload_size);
+int http_body_decode(HttpBody *b, const char *data, size_t size, size_t *ret_consumed,
+                     const char **ret_payload, size_t *ret_payload_size);
 
 /* Query strings: path?key=value&... */
 typedef struct HttpQuery {

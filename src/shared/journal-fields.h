@@ -9,5 +9,6 @@
 #define MESSAGE_ID_CLIENT_DROPPED "5d1c2f0e8b3f4c1e9f2a7c6d4e8b1a05"
 #define MESSAGE_ID_SHIM_RESUMED "5d1c2f0e8b3f4c1e9f2a7c6d4e8b1a06"
 
-/* A line longer than this is split into partial entries (Docker's journald driver splits at the same length). */
+/* A line longer than this is split into partial entries (Docker's journald driver splits at the same
+ * length). */
 #define LOG_LINE_MAX (16 * 1024)

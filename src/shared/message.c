@@ -36,8 +36,8 @@ int message_take_fd(Message *m, size_t index) {
 /**
  * message_receive - receive one message; descriptors in it are owned by @ret.
  *
- * Return: 1 for a message, 0 for end of stream, -EAGAIN on an empty non-blocking socket, -EBADMSG/-EMSGSIZE for one
- * that is malformed (it is consumed), or -errno.
+ * Return: 1 for a message, 0 for end of stream, -EAGAIN on an empty non-blocking socket, -EBADMSG/-EMSGSIZE
+ * for one that is malformed (it is consumed), or -errno.
  */
 int message_receive(int sock, Message *ret) {
         _cleanup_free_ char *buf = malloc(FIELDS_TEXT_MAX);
@@ -62,7 +62,8 @@ int message_receive(int sock, Message *ret) {
         return 1;
 }
 
-/** message_send - send @text (and borrowed @fds) as one message. Return: 0, -EAGAIN when nothing was sent, -errno. */
+/** message_send - send @text (and borrowed @fds) as one message. Return: 0, -EAGAIN when nothing was sent,
+ * -errno. */
 int message_send(int sock, const Buffer *text, const int *fds, size_t n_fds) {
         ssize_t n = send_with_fds(sock, text->data, text->size, fds, n_fds, 0);
 
@@ -80,7 +81,8 @@ static int fill_address(const char *path, struct sockaddr_un *ret, socklen_t *re
         return 0;
 }
 
-/** message_connect - connect to a SEQPACKET socket at @path. Return: the fd, or -errno (-ENOENT, -ECONNREFUSED: nobody there). */
+/** message_connect - connect to a SEQPACKET socket at @path. Return: the fd, or -errno (-ENOENT,
+ * -ECONNREFUSED: nobody there). */
 int message_connect(const char *path, bool nonblock) {
         _cleanup_close_ int fd = -EBADF;
         struct sockaddr_un sa;
@@ -96,7 +98,8 @@ int message_connect(const char *path, bool nonblock) {
         return TAKE_FD(fd);
 }
 
-/** message_listen - a non-blocking SEQPACKET listener at @path (a stale socket there is replaced). Return: the fd or -errno. */
+/** message_listen - a non-blocking SEQPACKET listener at @path (a stale socket there is replaced). Return:
+ * the fd or -errno. */
 int message_listen(const char *path, unsigned mode) {
         _cleanup_close_ int fd = -EBADF;
         struct sockaddr_un sa;
@@ -134,6 +137,7 @@ int message_put_reply(Buffer *b, const char *seq, int error, const char *text) {
         if (r >= 0)
                 r = fields_putf(b, '\n', "errno", "%d", error < 0 ? -error : error);
         if (r >= 0 && error != 0)
-                r = fields_put(b, '\n', "message", text ? text : strerrordesc_np(error < 0 ? -error : error));
+                r = fields_put(b, '\n', "message",
+                               text ? text : strerrordesc_np(error < 0 ? -error : error));
         return r;
 }

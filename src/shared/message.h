@@ -4,7 +4,8 @@
 #include "../basic/fd.h"
 #include "fields.h"
 
-/* One SOCK_SEQPACKET datagram: fields text, first field `verb`, up to MESSAGE_FDS_MAX descriptors (docs/contracts.md section 5). */
+/* One SOCK_SEQPACKET datagram: fields text, first field `verb`, up to MESSAGE_FDS_MAX descriptors
+ * (docs/contracts.md section 5). */
 #define MESSAGE_FDS_MAX 8
 
 typedef struct Message {

@@ -11,9 +11,9 @@
 #include "../basic/file.h"
 
 /*
- * One record is one line and one write() on an O_APPEND file, so the engine and the shim can both append. A line that a
- * crash cut short fails its checksum; the next record begins with a newline when the file does not end in one, so a torn
- * tail spoils nothing but itself.
+ * One record is one line and one write() on an O_APPEND file, so the engine and the shim can both append. A
+ * line that a crash cut short fails its checksum; the next record begins with a newline when the file does
+ * not end in one, so a torn tail spoils nothing but itself.
  */
 
 /** state_record_begin - start a record of @type with the time of now. Return: 0 or -errno of the buffer. */
@@ -39,7 +39,8 @@ static int ends_in_newline(int fd) {
 /**
  * state_log_append - append one record to STATE_LOG_NAME in @dir_fd.
  *
- * Return: 0, -EEXIST with STATE_LOG_CREATE, -ENOENT without the file, -EFBIG when the log is full, -ENOSPC, -errno.
+ * Return: 0, -EEXIST with STATE_LOG_CREATE, -ENOENT without the file, -EFBIG when the log is full, -ENOSPC,
+ * -errno.
  */
 int state_log_append(int dir_fd, const Buffer *record, StateLogFlags flags) {
         _cleanup_buffer_ Buffer line = BUFFER_INIT(FIELDS_TEXT_MAX + 16);
@@ -51,7 +52,9 @@ int state_log_append(int dir_fd, const Buffer *record, StateLogFlags flags) {
         if (size > 0 && record->data[size - 1] == '\t')
                 size--;
         fd = openat(dir_fd, STATE_LOG_NAME,
-                    O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | (flags & STATE_LOG_CREATE ? O_CREAT | O_EXCL : 0), 0600);
+                    O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW |
+                                    (flags & STATE_LOG_CREATE ? O_CREAT | O_EXCL : 0),
+                    0600);
         if (fd < 0)
                 return negative_errno();
         r = ends_in_newline(fd);

@@ -15,7 +15,8 @@ static bool is_alnum(char c) {
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/** container_name_is_valid - Docker's rule: [a-zA-Z0-9][a-zA-Z0-9_.-]+, and short enough to be a file name. */
+/** container_name_is_valid - Docker's rule: [a-zA-Z0-9][a-zA-Z0-9_.-]+, and short enough to be a file name.
+ */
 bool container_name_is_valid(const char *name) {
         size_t n = strlen(name);
 

@@ -17,7 +17,8 @@ static void check(const char *text, size_t size, char separator) {
         assert(fields_parse(b.data ? b.data : "", b.size, separator, &again) >= 0);
         assert(again.n == f.n);
         for (size_t i = 0; i < f.n; i++)
-                assert(streq(f.items[i].key, again.items[i].key) && streq(f.items[i].value, again.items[i].value));
+                assert(streq(f.items[i].key, again.items[i].key) &&
+                       streq(f.items[i].value, again.items[i].value));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         assert(http_query_parse(b.data, &again) >= 0);
         assert(again.n == q.n);
         for (size_t i = 0; i < q.n; i++)
-                assert(streq(q.items[i].name, again.items[i].name) && streq(q.items[i].value, again.items[i].value));
+                assert(streq(q.items[i].name, again.items[i].name) &&
+                       streq(q.items[i].value, again.items[i].value));
         return 0;
 }

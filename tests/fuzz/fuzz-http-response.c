@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 _cleanup_http_head_ HttpHead h = {};
 
                 if (http_parse_response(text, head, i == 0 ? "GET" : "HEAD", &h) >= 0)
-                        assert(h.status >= 100 && h.status <= 999 && h.reason && (i == 0 || h.framing == HTTP_NO_BODY));
+                        assert(h.status >= 100 && h.status <= 999 && h.reason &&
+                               (i == 0 || h.framing == HTTP_NO_BODY));
         }
         return 0;
 }

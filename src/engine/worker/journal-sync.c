@@ -11,15 +11,17 @@
 #define JOURNAL_VARLINK_SOCKET "/run/systemd/journal/io.systemd.journal"
 
 /*
- * A line that a container has just written may still lie in journald's socket. journald answers this Varlink call (JSON
- * ended by a NUL byte, both ways) only after it has read all that came before.
+ * A line that a container has just written may still lie in journald's socket. journald answers this Varlink
+ * call (JSON ended by a NUL byte, both ways) only after it has read all that came before.
  */
 
-/** journal_synchronize - wait at most @timeout. Return: 0, -EAGAIN on time-out, -errno when journald cannot be asked. */
+/** journal_synchronize - wait at most @timeout. Return: 0, -EAGAIN on time-out, -errno when journald cannot
+ * be asked. */
 int journal_synchronize(usec_t timeout) {
         static const char request[] = "{\"method\":\"io.systemd.Journal.Synchronize\",\"parameters\":{}}";
         struct sockaddr_un sa = { .sun_family = AF_UNIX, .sun_path = JOURNAL_VARLINK_SOCKET };
-        struct timeval tv = { .tv_sec = (time_t) (timeout / USEC_PER_SEC), .tv_usec = (suseconds_t) (timeout % USEC_PER_SEC) };
+        struct timeval tv = { .tv_sec = (time_t) (timeout / USEC_PER_SEC),
+                              .tv_usec = (suseconds_t) (timeout % USEC_PER_SEC) };
         _cleanup_close_ int fd = -EBADF;
         char reply[4096];
         ssize_t n;
@@ -28,7 +30,8 @@ int journal_synchronize(usec_t timeout) {
         if (fd < 0)
                 return negative_errno();
         if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0 ||
-            setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0 || connect(fd, (struct sockaddr *) &sa, sizeof(sa)) < 0)
+            setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0 ||
+            connect(fd, (struct sockaddr *) &sa, sizeof(sa)) < 0)
                 return negative_errno();
         if (send(fd, request, sizeof(request), MSG_NOSIGNAL) != (ssize_t) sizeof(request))
                 return negative_errno();

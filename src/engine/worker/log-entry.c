@@ -79,8 +79,8 @@ static int take_field(LogEntry *e, Raw *raw, const char *data, size_t size) {
 /**
  * log_entry_read - the entry at which @j stands.
  *
- * Anybody may send an entry with a container's id. Only what came from root (journald takes _UID= from the kernel) is
- * believed: everything else is LOG_ENTRY_OTHER. @storage holds the message until the next read.
+ * Anybody may send an entry with a container's id. Only what came from root (journald takes _UID= from the
+ * kernel) is believed: everything else is LOG_ENTRY_OTHER. @storage holds the message until the next read.
  *
  * Return: 0, -ENOMEM, -EBADMSG for an entry that cannot be read.
  */

@@ -14,7 +14,8 @@ typedef enum LogEntryKind {
         LOG_ENTRY_EXITED,
 } LogEntryKind;
 
-/* One journal entry of a container, see docs/contracts.md section 6. The message lies in the @storage of the read. */
+/* One journal entry of a container, see docs/contracts.md section 6. The message lies in the @storage of the
+ * read. */
 typedef struct LogEntry {
         LogEntryKind kind;
         const char *message;

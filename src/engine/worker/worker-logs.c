@@ -14,9 +14,10 @@
 #include "log-entry.h"
 
 /*
- * `logs`: the lines of one container out of the journal, as Docker's API streams them: framed by stream, or bare for a
- * terminal. A line may lie in several entries; each is passed on at once, so memory does not depend on the line. Entries
- * carry ordinals that grow by one in each epoch (run) of the container: a gap is a loss and is said where it is.
+ * `logs`: the lines of one container out of the journal, as Docker's API streams them: framed by stream, or
+ * bare for a terminal. A line may lie in several entries; each is passed on at once, so memory does not
+ * depend on the line. Entries carry ordinals that grow by one in each epoch (run) of the container: a gap is
+ * a loss and is said where it is.
  *
  * Following ends with the entry that says that the container exited, or when the client leaves.
  */
@@ -64,9 +65,16 @@ static int flush(LogReader *l) {
 
 /* One frame: the head first, its length when the payload is in. */
 static int put_frame(LogReader *l, int stream, const LogEntry *e, const char *prefix) {
-        size_t n = strlen(prefix) + (*prefix ? 1 : 0) + e->message_size + (e->continues || e->line_open ? 0 : 1);
-        unsigned char head[8] = { (unsigned char) (stream + 1), 0, 0, 0, (unsigned char) (n >> 24), (unsigned char) (n >> 16),
-                                  (unsigned char) (n >> 8), (unsigned char) n };
+        size_t n = strlen(prefix) + (*prefix ? 1 : 0) + e->message_size +
+                   (e->continues || e->line_open ? 0 : 1);
+        unsigned char head[8] = { (unsigned char) (stream + 1),
+                                  0,
+                                  0,
+                                  0,
+                                  (unsigned char) (n >> 24),
+                                  (unsigned char) (n >> 16),
+                                  (unsigned char) (n >> 8),
+                                  (unsigned char) n };
         int r = 0;
 
         if (!l->options.tty)
@@ -153,7 +161,8 @@ static int drain(LogReader *l) {
         return flush(l);
 }
 
-/* Go back from the end until the @tail lines asked for lie ahead. Partial entries belong to the line they end in. */
+/* Go back from the end until the @tail lines asked for lie ahead. Partial entries belong to the line they
+ * end in. */
 static int seek_tail(LogReader *l) {
         uint64_t lines = 0;
         int r;
@@ -186,7 +195,8 @@ static int seek_tail(LogReader *l) {
 static int seek_start(LogReader *l) {
         if (l->options.tail != TAIL_ALL)
                 return seek_tail(l);
-        return l->options.since > 0 ? sd_journal_seek_realtime_usec(l->journal, l->options.since) : sd_journal_seek_head(l->journal);
+        return l->options.since > 0 ? sd_journal_seek_realtime_usec(l->journal, l->options.since)
+                                    : sd_journal_seek_head(l->journal);
 }
 
 static int open_journal(LogReader *l) {
@@ -300,15 +310,18 @@ static int parse_options(int argc, char *argv[], LogOptions *ret) {
 static int stream_logs(LogReader *l) {
         int r;
 
-        /* A follower learns at once that it is connected; the others must not wait for more than they need either. */
+        /* A follower learns at once that it is connected; the others must not wait for more than they need
+         * either. */
         r = worker_http_begin(l->http, 200,
-                              l->options.tty || l->http->api < 42 ? "application/vnd.docker.raw-stream"
-                                                                  : "application/vnd.docker.multiplexed-stream");
+                              l->options.tty || l->http->api < 42
+                                              ? "application/vnd.docker.raw-stream"
+                                              : "application/vnd.docker.multiplexed-stream");
         if (r < 0)
                 return r;
         r = journal_synchronize(SYNCHRONIZE_TIMEOUT);
         if (r < 0)
-                (void) log_debug_errno(r, "journald did not synchronize, the newest lines may be missing: %m");
+                (void) log_debug_errno(r,
+                                       "journald did not synchronize, the newest lines may be missing: %m");
         r = seek_start(l);
         if (r >= 0)
                 r = drain(l);
@@ -319,7 +332,9 @@ static int stream_logs(LogReader *l) {
 
 /** worker_logs - the job. Return: 0, also when the client left, or -errno. */
 int worker_logs(Worker *w, int argc, char *argv[]) {
-        _cleanup_(log_reader_done) LogReader l = { .http = &w->http, .message = BUFFER_INIT(OUT_MAX / 2), .out = BUFFER_INIT(OUT_MAX) };
+        _cleanup_(log_reader_done) LogReader l = { .http = &w->http,
+                                                   .message = BUFFER_INIT(OUT_MAX / 2),
+                                                   .out = BUFFER_INIT(OUT_MAX) };
         int r;
 
         r = parse_options(argc, argv, &l.options);
@@ -331,7 +346,8 @@ int worker_logs(Worker *w, int argc, char *argv[]) {
                 return worker_http_error(&w->http, 500, "cannot open the journal");
         }
         r = stream_logs(&l);
-        /* Nothing but log lines may stand in the stream: a failure is a stream that does not end properly. */
+        /* Nothing but log lines may stand in the stream: a failure is a stream that does not end properly.
+         */
         w->http.ended = true;
         return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }

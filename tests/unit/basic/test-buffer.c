@@ -61,8 +61,9 @@ static void test_binary(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_append), cmocka_unit_test(test_maximum), cmocka_unit_test(test_consume),
-                cmocka_unit_test(test_take),   cmocka_unit_test(test_binary),
+                cmocka_unit_test(test_append),  cmocka_unit_test(test_maximum),
+                cmocka_unit_test(test_consume), cmocka_unit_test(test_take),
+                cmocka_unit_test(test_binary),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

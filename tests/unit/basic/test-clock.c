@@ -26,8 +26,15 @@ static void test_parse(void **state) {
                 { "1969-12-31T23:00:01-01:00", 1000000 },
                 { "2026-11-22T02:18:32.123456000Z", UINT64_C(1795313912123456) },
         };
-        static const char *const bad[] = { "", "x", "2026-11-22", "2026-11-22T02:18:32", "2026-11-22T02:18:32.Z", "2026-11-22T02:18:32+0100",
-                                           "2026-11-22T02:18:32+/::00", "2026-11-22T02:18:32+24:00", "2026-11-22T02:18:32Zx",
+        static const char *const bad[] = { "",
+                                           "x",
+                                           "2026-11-22",
+                                           "2026-11-22T02:18:32",
+                                           "2026-11-22T02:18:32.Z",
+                                           "2026-11-22T02:18:32+0100",
+                                           "2026-11-22T02:18:32+/::00",
+                                           "2026-11-22T02:18:32+24:00",
+                                           "2026-11-22T02:18:32Zx",
                                            "1969-12-31T23:59:59Z" };
         usec_t at;
 
@@ -40,7 +47,8 @@ static void test_parse(void **state) {
 }
 
 static void test_unix_time(void **state) {
-        static const char *const bad[] = { "", ".", "1.", ".5", "1.x", "1.5x", "-1", "1e3", " 1", "99999999999999999999" };
+        static const char *const bad[] = { "",     ".",  "1.",  ".5", "1.x",
+                                           "1.5x", "-1", "1e3", " 1", "99999999999999999999" };
         usec_t at;
 
         assert_int_equal(parse_unix_time("1795313912", &at), 0);
@@ -64,7 +72,9 @@ static void test_round_trip(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_format), cmocka_unit_test(test_parse), cmocka_unit_test(test_unix_time),
+                cmocka_unit_test(test_format),
+                cmocka_unit_test(test_parse),
+                cmocka_unit_test(test_unix_time),
                 cmocka_unit_test(test_round_trip),
         };
 

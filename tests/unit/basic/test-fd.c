@@ -110,8 +110,9 @@ static void test_move_above_stdio(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_memfd),   cmocka_unit_test(test_flags),     cmocka_unit_test(test_pass_fds),
-                cmocka_unit_test(test_surplus), cmocka_unit_test(test_gone_peer), cmocka_unit_test(test_move_above_stdio),
+                cmocka_unit_test(test_memfd),     cmocka_unit_test(test_flags),
+                cmocka_unit_test(test_pass_fds),  cmocka_unit_test(test_surplus),
+                cmocka_unit_test(test_gone_peer), cmocka_unit_test(test_move_above_stdio),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,7 +108,8 @@ static void test_full_disk(void **state) {
 
         assert_int_equal(write_file_at(p->fd, "old", "old", 3, 0600, 0), 0);
         limit_file_size(4);
-        assert_int_equal(write_file_at(p->fd, "old", "new content", 11, 0600, WRITE_REPLACE | WRITE_SYNC), -EFBIG);
+        assert_int_equal(write_file_at(p->fd, "old", "new content", 11, 0600, WRITE_REPLACE | WRITE_SYNC),
+                         -EFBIG);
         assert_int_equal(write_file_at(p->fd, "fresh", "new content", 11, 0600, WRITE_EXCLUSIVE), -EFBIG);
         limit_file_size(RLIM_INFINITY);
         assert_int_equal(read_file_at(p->fd, "old", 100, &text, NULL), 0);

@@ -74,7 +74,8 @@ static void test_iterate(void **state) {
 }
 
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_basic), cmocka_unit_test(test_model), cmocka_unit_test(test_iterate) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_basic), cmocka_unit_test(test_model),
+                                            cmocka_unit_test(test_iterate) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

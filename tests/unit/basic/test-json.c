@@ -10,8 +10,12 @@ static int parse(const char *text) {
 }
 
 static void test_parse(void **state) {
-        static const char *const bad[] = { "{", "}", "{\"a\"}", "{\"a\":1,}", "[1", "\"abc", "nul", "{}x", "{} {}", "'a'", "{a:1}", "[1,]", "NaN", "[-Infinity]", "{\"a\":NaN}" };
-        static const char *const good[] = { "{}", " {} ", "[]", "12", "\"x\"", "true", "{\"a\":{\"b\":[1,2,{}]}}", "-1.5e3\n", "\"NaN\"" };
+        static const char *const bad[] = { "{",     "}",    "{\"a\"}", "{\"a\":1,}",  "[1",
+                                           "\"abc", "nul",  "{}x",     "{} {}",       "'a'",
+                                           "{a:1}", "[1,]", "NaN",     "[-Infinity]", "{\"a\":NaN}" };
+        static const char *const good[] = {
+                "{}", " {} ", "[]", "12", "\"x\"", "true", "{\"a\":{\"b\":[1,2,{}]}}", "-1.5e3\n", "\"NaN\""
+        };
 
         assert_int_equal(parse(""), -ENODATA);
         assert_int_equal(parse(" \n\t"), -ENODATA);
@@ -32,7 +36,9 @@ static void test_hostile(void **state) {
 }
 
 static void test_getters(void **state) {
-        static const char text[] = "{\"s\":\"x\",\"n\":5,\"b\":true,\"a\":[\"p\",\"q\"],\"o\":{},\"z\":null,\"nul\":\"a\\u0000b\",\"m\":[1]}";
+        static const char text[] =
+                        "{\"s\":\"x\",\"n\":5,\"b\":true,\"a\":[\"p\",\"q\"],"
+                "\"o\":{},\"z\":null,\"nul\":\"a\\u0000b\",\"m\":[1]}";
         _cleanup_json_ json_object *o = NULL;
         _cleanup_strv_ char **l = NULL;
         const char *s = "kept";
@@ -75,12 +81,16 @@ static void test_setters(void **state) {
         assert_int_equal(json_set(o, "l", json_new_strv(list)), 0);
         assert_int_equal(json_set(o, "e", json_new_strv(NULL)), 0);
         assert_int_equal(json_set(o, "x", NULL), -ENOMEM);
-        assert_string_equal(json_text(o), "{\"s\":\"x\",\"n\":null,\"i\":-3,\"b\":true,\"l\":[\"a/b\",\"c\"],\"e\":[]}");
+        assert_string_equal(json_text(o),
+                            "{\"s\":\"x\",\"n\":null,\"i\":-3,\"b\":true,\"l\":[\"a/b\",\"c\"],\"e\":[]}");
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_parse), cmocka_unit_test(test_hostile), cmocka_unit_test(test_getters), cmocka_unit_test(test_setters),
+                cmocka_unit_test(test_parse),
+                cmocka_unit_test(test_hostile),
+                cmocka_unit_test(test_getters),
+                cmocka_unit_test(test_setters),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

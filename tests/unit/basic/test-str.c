@@ -89,9 +89,21 @@ static void test_signals(void **state) {
                 const char *name;
                 int number;
         } table[] = {
-                { "9", 9 }, { "KILL", 9 }, { "SIGKILL", 9 }, { "sigterm", 15 }, { "hup", 1 }, { "IOT", 6 }, { "CLD", SIGCHLD },
-                { "0", -EINVAL }, { "", -EINVAL }, { "NOPE", -EINVAL }, { "SIG", -EINVAL }, { "-9", -EINVAL }, { "65", -EINVAL },
-                { "RTMIN+99", -EINVAL }, { "RTMIN-1", -EINVAL },
+                { "9", 9 },
+                { "KILL", 9 },
+                { "SIGKILL", 9 },
+                { "sigterm", 15 },
+                { "hup", 1 },
+                { "IOT", 6 },
+                { "CLD", SIGCHLD },
+                { "0", -EINVAL },
+                { "", -EINVAL },
+                { "NOPE", -EINVAL },
+                { "SIG", -EINVAL },
+                { "-9", -EINVAL },
+                { "65", -EINVAL },
+                { "RTMIN+99", -EINVAL },
+                { "RTMIN-1", -EINVAL },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
@@ -110,8 +122,9 @@ static void test_crc(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_strv), cmocka_unit_test(test_affixes), cmocka_unit_test(test_numbers), cmocka_unit_test(test_bool),
-                cmocka_unit_test(test_hex),  cmocka_unit_test(test_signals), cmocka_unit_test(test_crc),
+                cmocka_unit_test(test_strv), cmocka_unit_test(test_affixes), cmocka_unit_test(test_numbers),
+                cmocka_unit_test(test_bool), cmocka_unit_test(test_hex),     cmocka_unit_test(test_signals),
+                cmocka_unit_test(test_crc),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

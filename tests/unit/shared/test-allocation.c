@@ -176,8 +176,9 @@ SCENARIO(receive_message)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_parse_fields), cmocka_unit_test(test_parse_request), cmocka_unit_test(test_parse_query),
-                cmocka_unit_test(test_fill_hashmap), cmocka_unit_test(test_use_strings),   cmocka_unit_test(test_put_fields),
+                cmocka_unit_test(test_parse_fields),  cmocka_unit_test(test_parse_request),
+                cmocka_unit_test(test_parse_query),   cmocka_unit_test(test_fill_hashmap),
+                cmocka_unit_test(test_use_strings),   cmocka_unit_test(test_put_fields),
                 cmocka_unit_test(test_use_state_log), cmocka_unit_test(test_receive_message),
         };
 

@@ -10,7 +10,9 @@ static void test_parse(void **state) {
         _cleanup_fields_ Fields f = {};
         uint64_t n;
 
-        assert_int_equal(parse("id=x\nlower=a\nlower=b\nempty=\nn=12\nyes=1\nesc=a\\nb\\\\c\\td\\r\n", '\n', &f), 0);
+        assert_int_equal(parse("id=x\nlower=a\nlower=b\nempty=\nn=12\nyes=1\nesc=a\\nb\\\\c\\td\\r\n", '\n',
+                               &f),
+                         0);
         assert_int_equal(f.n, 7);
         assert_string_equal(fields_get(&f, "id"), "x");
         assert_string_equal(fields_get(&f, "lower"), "b");
@@ -31,7 +33,8 @@ static void test_parse(void **state) {
 }
 
 static void test_malformed(void **state) {
-        static const char *const bad[] = { "x", "=x", "X=1", "1a=1", "a_b=1", "a=1\n\nb=2", "\na=1", "a=\\x", "a=\\", "a=1\nb" };
+        static const char *const bad[] = { "x",          "=x",    "X=1",   "1a=1", "a_b=1",
+                                           "a=1\n\nb=2", "\na=1", "a=\\x", "a=\\", "a=1\nb" };
         Fields f = {};
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
@@ -91,8 +94,9 @@ static void test_full_buffer(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_parse),  cmocka_unit_test(test_malformed),  cmocka_unit_test(test_empty),
-                cmocka_unit_test(test_limits), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_full_buffer),
+                cmocka_unit_test(test_parse),      cmocka_unit_test(test_malformed),
+                cmocka_unit_test(test_empty),      cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_round_trip), cmocka_unit_test(test_full_buffer),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

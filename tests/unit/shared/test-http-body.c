@@ -37,13 +37,27 @@ static void check_chunked(const char *text, const char *expected, const char *re
 static void test_chunked(void **state) {
         check_chunked("5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", "hello world", "");
         check_chunked("0\r\n\r\nGET /", "", "GET /");
-        check_chunked("00a;ext=\"x\"\r\n0123456789\r\n0\r\nTrailer: a\r\nOther: b\r\n\r\nnext", "0123456789", "next");
+        check_chunked("00a;ext=\"x\"\r\n0123456789\r\n0\r\nTrailer: a\r\nOther: b\r\n\r\nnext", "0123456789",
+                      "next");
         check_chunked("A\r\n0123456789\r\n000\r\n\r\n", "0123456789", "");
 }
 
 static void test_bad_chunks(void **state) {
-        static const char *const bad[] = { "\r\n", "g\r\n", "-1\r\n", " 5\r\nhello", "5 \r\nhello", "5\nhello\n", "5\rxhello", "5\r\nhelloX", "5\r\nhello\rX",
-                                           "5;a\nb\r\n", "10000000000000000\r\n", "ffffffffffffffff\r\n", "0x5\r\n", "0\r\n\n", "0\r\na\rb" };
+        static const char *const bad[] = { "\r\n",
+                                           "g\r\n",
+                                           "-1\r\n",
+                                           " 5\r\nhello",
+                                           "5 \r\nhello",
+                                           "5\nhello\n",
+                                           "5\rxhello",
+                                           "5\r\nhelloX",
+                                           "5\r\nhello\rX",
+                                           "5;a\nb\r\n",
+                                           "10000000000000000\r\n",
+                                           "ffffffffffffffff\r\n",
+                                           "0x5\r\n",
+                                           "0\r\n\n",
+                                           "0\r\na\rb" };
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
                 for (size_t step = 1; step <= strlen(bad[i]); step++) {
@@ -99,8 +113,9 @@ static void test_others(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_chunked), cmocka_unit_test(test_bad_chunks), cmocka_unit_test(test_endless_framing),
-                cmocka_unit_test(test_length),  cmocka_unit_test(test_others),
+                cmocka_unit_test(test_chunked),         cmocka_unit_test(test_bad_chunks),
+                cmocka_unit_test(test_endless_framing), cmocka_unit_test(test_length),
+                cmocka_unit_test(test_others),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,11 @@ static int request(const char *text, HttpHead *ret) {
 static void test_request(void **state) {
         _cleanup_http_head_ HttpHead h = {};
 
-        assert_int_equal(request("POST /v1.50/a?b=c HTTP/1.1\r\nHost: x\r\nContent-Type:text/plain  \r\nX-Empty:\r\nContent-Length: 5\r\n\r\nhello", &h), 0);
+        assert_int_equal(
+                        request("POST /v1.50/a?b=c HTTP/1.1\r\nHost: x\r\n"
+                                 "Content-Type:text/plain  \r\nX-Empty:\r\nContent-Length: 5\r\n\r\nhello",
+                                &h),
+                        0);
         assert_string_equal(h.method, "POST");
         assert_string_equal(h.target, "/v1.50/a?b=c");
         assert_int_equal(h.minor, 1);
@@ -111,8 +115,8 @@ static void test_connection(void **state) {
 
 static void test_response(void **state) {
         _cleanup_http_head_ HttpHead a = {}, b = {}, c = {}, d = {};
-        static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", bare[] = "HTTP/1.1 204\r\n\r\n",
-                          open_end[] = "HTTP/1.0 500 Oh no\r\n\r\n";
+        static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
+                          bare[] = "HTTP/1.1 204\r\n\r\n", open_end[] = "HTTP/1.0 500 Oh no\r\n\r\n";
 
         assert_int_equal(http_parse_response(text, sizeof(text) - 1, "GET", &a), 0);
         assert_int_equal(a.status, 200);
@@ -128,8 +132,9 @@ static void test_response(void **state) {
 }
 
 static void test_bad_response(void **state) {
-        static const char *const bad[] = { "HTTP/1.1\r\n\r\n", "HTTP/1.1 20\r\n\r\n", "HTTP/1.1 2000 x\r\n\r\n", "HTTP/1.1 099 x\r\n\r\n",
-                                           "HTTP/1.1 abc x\r\n\r\n", "HTTP/1.1 200 OK\r\nx\r\n\r\n" };
+        static const char *const bad[] = { "HTTP/1.1\r\n\r\n",        "HTTP/1.1 20\r\n\r\n",
+                                           "HTTP/1.1 2000 x\r\n\r\n", "HTTP/1.1 099 x\r\n\r\n",
+                                           "HTTP/1.1 abc x\r\n\r\n",  "HTTP/1.1 200 OK\r\nx\r\n\r\n" };
         HttpHead h = {};
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
@@ -138,8 +143,10 @@ static void test_bad_response(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_request),    cmocka_unit_test(test_refused),  cmocka_unit_test(test_size), cmocka_unit_test(test_too_many_headers),
-                cmocka_unit_test(test_connection), cmocka_unit_test(test_response), cmocka_unit_test(test_bad_response),
+                cmocka_unit_test(test_request),      cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_size),         cmocka_unit_test(test_too_many_headers),
+                cmocka_unit_test(test_connection),   cmocka_unit_test(test_response),
+                cmocka_unit_test(test_bad_response),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,8 +51,8 @@ static void test_encode(void **state) {
 }
 
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_query), cmocka_unit_test(test_empty), cmocka_unit_test(test_bad),
-                                            cmocka_unit_test(test_encode) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_query), cmocka_unit_test(test_empty),
+                                            cmocka_unit_test(test_bad), cmocka_unit_test(test_encode) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,8 +107,12 @@ static void test_listen(void **state) {
         assert_true(again >= 0);
         (void) close(client);
         (void) close(again);
-        assert_int_equal(message_connect("/tmp/a-path-that-is-much-too-long-for-the-address-of-a-socket-which-holds-about-a-hundred-"
-                                         "and-eight-bytes-only", true), -ENAMETOOLONG);
+        assert_int_equal(
+                        message_connect("/tmp/a-path-that-is-much-too-long-for-the-address-of-"
+                                         "a-socket-which-holds-about-a-hundred-"
+                                        "and-eight-bytes-only",
+                                        true),
+                        -ENAMETOOLONG);
         assert_int_equal(remove_tree_at(AT_FDCWD, directory), 0);
 }
 
@@ -123,8 +127,9 @@ static void test_reply(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_round_trip), cmocka_unit_test(test_malformed), cmocka_unit_test(test_full_socket),
-                cmocka_unit_test(test_listen),     cmocka_unit_test(test_reply),
+                cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_malformed),
+                cmocka_unit_test(test_full_socket), cmocka_unit_test(test_listen),
+                cmocka_unit_test(test_reply),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

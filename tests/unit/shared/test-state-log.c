@@ -92,7 +92,8 @@ static void test_handler_stops(void **state) {
         assert_int_equal(state_log_read(p->fd, stop_at_once, NULL), -ECANCELED);
 }
 
-/* A crash may cut the log at any byte: what was complete before stays, what is appended afterwards counts. */
+/* A crash may cut the log at any byte: what was complete before stays, what is appended afterwards counts.
+ */
 static void test_torn_tail(void **state) {
         Place *p = *state;
         _cleanup_free_ char *text = NULL;
@@ -189,8 +190,9 @@ static void test_two_writers(void **state) {
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         const struct CMUnitTest tests[] = {
-                TEST(test_append_and_read), TEST(test_handler_stops), TEST(test_torn_tail), TEST(test_flipped_bits),
-                TEST(test_full_disk),       TEST(test_maximum),       TEST(test_two_writers),
+                TEST(test_append_and_read), TEST(test_handler_stops), TEST(test_torn_tail),
+                TEST(test_flipped_bits),    TEST(test_full_disk),     TEST(test_maximum),
+                TEST(test_two_writers),
         };
 
         (void) signal(SIGXFSZ, SIG_IGN);

@@ -9,13 +9,26 @@ static void test_ids(void **state) {
         assert_true(container_id_is_valid(ID));
         assert_false(container_id_is_valid(""));
         assert_false(container_id_is_valid(ID "0"));
-        assert_false(container_id_is_valid("0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef"));
-        assert_false(container_id_is_valid("../3456789abcdef0123456789abcdef0123456789abcdef0123456789abcde"));
+        assert_false(container_id_is_valid(
+                        "0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef"));
+        assert_false(container_id_is_valid(
+                        "../3456789abcdef0123456789abcdef0123456789abcdef0123456789abcde"));
 }
 
 static void test_names(void **state) {
         static const char *const good[] = { "ab", "a1", "0_", "web-1.example_x" };
-        static const char *const bad[] = { "", "a", "_a", "-a", ".a", "..", "a/b", "a b", "a\n", "\xc3\xa4" "b", "a:b" };
+        static const char *const bad[] = { "",
+                                           "a",
+                                           "_a",
+                                           "-a",
+                                           ".a",
+                                           "..",
+                                           "a/b",
+                                           "a b",
+                                           "a\n",
+                                           "\xc3\xa4"
+                                           "b",
+                                           "a:b" };
         char longest[258];
 
         for (size_t i = 0; i < ELEMENTSOF(good); i++)
@@ -31,8 +44,16 @@ static void test_names(void **state) {
 }
 
 static void test_units(void **state) {
-        static const char *const others[] = { "", "berth.service", "berth@.service", "berth@" ID ".scope", "berth-" ID ".service", "berth-" ID,
-                                              "berth@" ID "0.service", "xberth@" ID ".service", "berth@" ID ".service.d", "berth-project.slice" };
+        static const char *const others[] = { "",
+                                              "berth.service",
+                                              "berth@.service",
+                                              "berth@" ID ".scope",
+                                              "berth-" ID ".service",
+                                              "berth-" ID,
+                                              "berth@" ID "0.service",
+                                              "xberth@" ID ".service",
+                                              "berth@" ID ".service.d",
+                                              "berth-project.slice" };
         char unit[UNIT_NAME_SIZE], id[CONTAINER_ID_LENGTH + 1];
 
         unit_name_shim(ID, unit);
@@ -48,7 +69,8 @@ static void test_units(void **state) {
 }
 
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_ids), cmocka_unit_test(test_names), cmocka_unit_test(test_units) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_ids), cmocka_unit_test(test_names),
+                                            cmocka_unit_test(test_units) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
