@@ -96,7 +96,12 @@ static int parse_list(json_object *list, const char *option, CapabilitySet *ret,
                         continue;
                 }
                 cap = capability_from_string(s);
-                if (cap < 0 || !(capability_set_all() & (UINT64_C(1) << cap))) {
+                if (cap >= 0 && streq(option, "CapAdd") && !(capability_set_all() & (UINT64_C(1) << cap)))
+                        return error_set(reterr, -EINVAL,
+                                         "invalid CapAdd: capability not supported by your kernel or not "
+                                         "available in the current environment: \"%s\"",
+                                         capability_names[cap]);
+                if (cap < 0) {
                         for (; s[n] && n < sizeof(upper) - 1; n++)
                                 upper[n] = s[n] >= 'a' && s[n] <= 'z' ? (char) (s[n] - 'a' + 'A') : s[n];
                         upper[n] = 0;
