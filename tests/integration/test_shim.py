@@ -563,6 +563,10 @@ def test_users():
         c.start(check=None)
         c.exited()
         assert c.log() == [want], (user, c.log())
+    c = Container("id", "-G", group_add="extra")
+    c.start(check=None)
+    c.exited()
+    assert c.log() == ["0 2000"], c.log()
 
 
 def test_cwd_is_made():
