@@ -2,6 +2,7 @@
 """berth-netd by itself: namespaces, addresses, packet filter, restarts. A small client speaks its messages."""
 import array
 import os
+import random
 import secrets
 import signal
 import socket
@@ -33,6 +34,8 @@ class Client:
 
     def receive(self):
         data, anc, _, _ = self.s.recvmsg(65536, socket.CMSG_SPACE(4 * 8))
+        if not data:
+            raise ConnectionResetError("netd hung up")
         fds = array.array("i")
         for level, kind, payload in anc:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
@@ -292,6 +295,46 @@ def test_kill_loses_nothing():
         pings(a, c.address)
         c.detach()
     systemctl("reset-failed", "berth-netd.service", check=None)
+
+
+@clean
+def test_killed_at_random_moments_nothing_leaks():
+    stop = threading.Event()
+
+    def killer():
+        while not stop.is_set():
+            pid = int(unit_property("berth-netd.service", "MainPID"))
+            if pid:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            time.sleep(random.uniform(0, 0.15))
+    t = threading.Thread(target=killer)
+    t.start()
+    try:
+        end = time.monotonic() + 6
+        while time.monotonic() < end:
+            try:
+                e = Endpoint(secrets.token_hex(32))
+            except (OSError, ValueError):      # died with our request
+                continue
+            pings(e, e.reply["gateway"])
+            if len(Endpoint.made) > 5:
+                random.choice(Endpoint.made).close_namespace()
+                random.choice(Endpoint.made).close_namespace()
+                Endpoint.made[:] = [e for e in Endpoint.made if e.fd >= 0]
+    finally:
+        stop.set()
+        t.join()
+    held = sorted(e.address for e in Endpoint.made)
+    assert len(set(held)) == len(held) and held
+    Client().call("list")
+    wait_for(lambda: sorted(os.listdir(LEASES)) == held)
+    for e in Endpoint.made:
+        pings(e, e.reply["gateway"])
+    links = [l for l in os.listdir("/sys/class/net") if l.startswith("ve")]
+    assert len(links) == len(held), links
 
 
 @clean
