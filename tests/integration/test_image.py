@@ -309,7 +309,7 @@ def test_killed_worker_is_cleaned_up_after():
     s.close()
     assert new_dirs()
     load(docker_archive([layer(SMALL)], ("after:1",)))
-    assert not new_dirs()
+    wait_for(lambda: not new_dirs())
     docker("rmi", "after:1")
     wait_for(lambda: settled() == before or None, what="the store is as before")
 
@@ -354,4 +354,4 @@ def test_many_at_once():
     assert sorted(names) == sorted("many:%d" % i for i in range(12)), names
     run("sh", "-c", "for i in $(seq 0 11); do docker rmi many:$i & done; wait", timeout=100)
     wait_for(lambda: not os.path.exists("%s/layers/%s" % (STATE, image.sha256(layer({"same": "1"})))))
-    assert not new_dirs()
+    wait_for(lambda: not new_dirs())
