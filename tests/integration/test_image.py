@@ -309,7 +309,7 @@ def test_killed_worker_is_cleaned_up_after():
     s.close()
     assert new_dirs()
     load(docker_archive([layer(SMALL)], ("after:1",)))
-    wait_for(lambda: not new_dirs())
+    assert not new_dirs()
     docker("rmi", "after:1")
     wait_for(lambda: settled() == before or None, what="the store is as before")
 
