@@ -56,7 +56,7 @@ static int take_field(LogEntry *e, Raw *raw, const char *data, size_t size) {
                 e->is_stderr = is(value, n, "stderr");
         } else if (FIELD("CONTAINER_LOG_EPOCH"))
                 e->epoch = number(value, n);
-        else if (FIELD("CONTAINER_LOG_ORDINAL"))
+        else if (FIELD("CONTAINER_LOG_ORDINAL") || FIELD("CONTAINER_LOG_LAST_ORDINAL"))
                 e->ordinal = number(value, n);
         else if (FIELD("CONTAINER_PARTIAL_MESSAGE"))
                 raw->partial = is(value, n, "true");

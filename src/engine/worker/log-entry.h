@@ -24,7 +24,7 @@ typedef struct LogEntry {
         bool continues;  /* a later entry holds the rest of the line */
         bool line_open;  /* the line had no newline */
         uint64_t epoch;  /* 0: not said */
-        uint64_t ordinal;
+        uint64_t ordinal; /* LOG_ENTRY_EXITED: of the last line of the epoch */
         usec_t at;
         char timestamp[RFC3339_MAX];
 } LogEntry;

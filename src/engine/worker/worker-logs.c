@@ -140,6 +140,11 @@ static int take_entry(LogReader *l) {
                 return r;
         if (e.kind == LOG_ENTRY_LINE)
                 return put_line(l, &e);
+        if (e.kind == LOG_ENTRY_EXITED && e.epoch == l->epoch && l->ordinal > 0 && e.ordinal > l->ordinal) {
+                r = put_loss(l, e.ordinal - l->ordinal);
+                if (r < 0)
+                        return r;
+        }
         /* A later start means that the end of this run was never written (power loss). */
         if (l->options.follow && ((e.kind == LOG_ENTRY_EXITED && e.epoch >= l->options.epoch) ||
                                   (e.kind == LOG_ENTRY_STARTED && e.epoch > l->options.epoch)))

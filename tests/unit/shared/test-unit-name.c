@@ -26,8 +26,7 @@ static void test_names(void **state) {
                                            "a/b",
                                            "a b",
                                            "a\n",
-                                           "\xc3\xa4"
-                                           "b",
+                                           "\xc3\xa4-b",
                                            "a:b" };
         char longest[258];
 
