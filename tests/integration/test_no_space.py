@@ -70,7 +70,7 @@ def test_create_on_a_full_disk():
 
 def test_a_container_fills_the_disk():
     r = berth("run", "--network", "none", "--name", "filler", "busybox", "sh", "-c",
-              "head -c 100000000 /dev/zero >/big; echo still here", timeout=60)
+              "dd if=/dev/zero of=/big bs=64k; echo still here", timeout=60)
     assert "No space left on device" in r.err and r.out == "still here\n", r
     assert harness.inspect("filler")["State"]["Status"] == "exited"
     berth("rm", "filler")
