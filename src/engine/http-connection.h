@@ -23,7 +23,7 @@ struct HttpConnection {
         const Route *route;
         HttpBody body;
         unsigned dispatching;
-        size_t lingered; /* bytes read and dropped behind a last reply, so that the client can still read it */
+        size_t lingered, linger_max; /* bytes read and dropped behind a last reply, so that the client can still read it */
         bool collecting, close_after_reply, is_head, lingering, taken, dead;
 };
 

@@ -147,6 +147,14 @@ static void dispatch_request(HttpConnection *c) {
                 (void) http_reply_error(req, r, &error);
 }
 
+/* The body is not worth reading: after the reply it is drained unseen, so that the client comes to read the reply. */
+static void give_up_body(HttpConnection *c) {
+        if (c->request->head.framing == HTTP_NO_BODY)
+                return;
+        c->close_after_reply = true;
+        c->linger_max = SIZE_MAX;
+}
+
 /* Return: 1 when the head was complete and routed, 0 when more bytes are needed. */
 static int process_head(HttpConnection *c) {
         _cleanup_error_ EngineError error = {};
@@ -167,8 +175,7 @@ static int process_head(HttpConnection *c) {
         }
         r = http_route(c->server, c->request, &c->route, &error);
         if (r < 0) {
-                /* The body of a request that has no route is not worth reading. */
-                c->close_after_reply = c->close_after_reply || c->request->head.framing != HTTP_NO_BODY;
+                give_up_body(c);
                 (void) http_reply_error(c->request, r, &error);
                 return 1;
         }
@@ -242,7 +249,7 @@ static int connection_read(HttpConnection *c) {
                 return 0;
         if (c->lingering) {
                 c->lingered += (size_t) n;
-                return c->lingered <= LINGER_MAX;
+                return c->lingered <= c->linger_max;
         }
         c->in.size += (size_t) n;
         c->in.data[c->in.size] = 0;
@@ -291,6 +298,7 @@ static int connection_new(HttpServer *s, int fd) {
         c->server = s;
         c->fd = fd;
         c->in = BUFFER_INIT(HTTP_HEAD_MAX + READ_SIZE);
+        c->linger_max = LINGER_MAX;
         c->out = BUFFER_INIT(128 * 1024 * 1024);
         c->next = s->connections;
         if (c->next)
