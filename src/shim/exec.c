@@ -2,6 +2,7 @@
 #include "exec.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
  */
 #define DRAIN_MAX (2 * USEC_PER_SEC)
 #define EXIT_INFO_WAIT USEC_PER_SEC
+#define RUNTIME_MAX (60 * USEC_PER_SEC)
 
 struct Exec {
         Exec *next;
@@ -40,6 +42,7 @@ struct Exec {
         ExitStatus exit;
         Timer drain_timer;
         Timer info_timer;
+        Timer runtime_timer;
         ReplyTo reply;
 };
 
@@ -117,6 +120,7 @@ static void exec_free(Exec *e) {
         client_free_all(&e->stdio);
         timer_disarm(&s->loop, &e->drain_timer);
         timer_disarm(&s->loop, &e->info_timer);
+        timer_disarm(&s->loop, &e->runtime_timer);
         for (unsigned i = 0; i < 2; i++)
                 source_close(&s->loop, &e->stdio.streams[i].source);
         source_close(&s->loop, &e->stdio.in);
@@ -310,6 +314,7 @@ static void runtime_ended(Exec *e, int wait_status) {
         int status;
 
         e->runtime_pid = 0;
+        timer_disarm(&s->loop, &e->runtime_timer);
         if (wait_status != 0 || read_pid_file(e, &e->pid) < 0) {
                 exec_failed(e, "the runtime failed");
                 return;
@@ -342,6 +347,24 @@ bool exec_on_child(Shim *s, pid_t pid, int wait_status) {
                 }
         }
         return false;
+}
+
+/**
+ * exec_kill_runtimes - the container is to end: a runtime in the middle of an exec holds processes of its pid namespace, and
+ * the kernel lets the first process go only after all others were reaped.
+ */
+void exec_kill_runtimes(Shim *s) {
+        for (Exec *e = s->execs; e; e = e->next)
+                if (e->runtime_pid > 0)
+                        (void) kill(e->runtime_pid, SIGKILL);
+}
+
+static void on_runtime_timeout(Timer *t) {
+        Exec *e = CONTAINER_OF(t, Exec, runtime_timer);
+
+        log_warning("The runtime did not finish an exec in time, killing it.");
+        if (e->runtime_pid > 0)
+                (void) kill(e->runtime_pid, SIGKILL);
 }
 
 /** exec_end_all - the container is gone and its processes with it: do not wait for execs whose status never came. */
@@ -390,6 +413,7 @@ static int spawn_runtime(Exec *e, const int fds[3]) {
         }
         argv[n++] = e->shim->id;
         argv[n] = NULL;
+        timer_arm(&e->shim->loop, &e->runtime_timer, RUNTIME_MAX, on_runtime_timeout);
         return process_spawn(argv, fds, 3, &e->runtime_pid);
 }
 

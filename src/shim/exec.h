@@ -12,6 +12,7 @@ bool exec_is_over(const Exec *e);
 bool exec_any(const Shim *s);
 bool exec_any_running(const Shim *s);
 void exec_end_all(Shim *s);
+void exec_kill_runtimes(Shim *s);
 
 Exec *exec_next(Exec *e);
 StdioSet *exec_stdio(Exec *e);

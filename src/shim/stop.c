@@ -8,6 +8,7 @@
 #include "../basic/str.h"
 #include "../shared/state-log.h"
 #include "cgroup.h"
+#include "exec.h"
 #include "notify.h"
 
 /*
@@ -68,6 +69,7 @@ void stop_begin(Shim *s, int sig, int64_t timeout) {
         if (s->status == SHIM_STARTING || s->status >= SHIM_EXITING)
                 return;
         thaw(s);
+        exec_kill_runtimes(s);
         extend_timeout(timeout);
         if (process_ignores_signal(s->memory->pid, sig)) {
                 log_info("The container's first process has no handler for %s, which the kernel therefore ignores; killing it.",
@@ -92,6 +94,7 @@ int stop_kill(Shim *s, int sig) {
         if (sig == SIGKILL || sig == s->config.stop_signal) {
                 stop_wanted(s);
                 thaw(s);
+                exec_kill_runtimes(s);
         }
         return process_pidfd_signal(s->payload.fd, sig);
 }
