@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The engine's own endpoints, what is missing and says so, the units."""
+import os
 import re
+import time
 
 import harness
 from harness import docker, http, make_image, systemctl, wait_for
@@ -116,3 +118,21 @@ def test_leavers_do_no_harm():
                 s.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
     docker("ps")
     assert harness.unit_property("berth.service", "MainPID") == pid
+
+
+def test_broken_engine_is_not_started_without_pause():
+    program = "/usr/libexec/berth/berthd"
+    systemctl("stop", "berth.service")
+    os.rename(program, program + ".away")
+    try:
+        with harness.connect() as s:
+            s.sendall(b"GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n")
+            wait_for(lambda: int(harness.unit_property("berth.service", "NRestarts")) > 0, what="a restart")
+            before = int(harness.unit_property("berth.service", "NRestarts"))
+            time.sleep(1)
+            assert int(harness.unit_property("berth.service", "NRestarts")) - before <= 11
+            os.rename(program + ".away", program)
+            assert s.recv(15) == b"HTTP/1.1 200 OK", "the client that waited is served"
+    finally:
+        if os.path.exists(program + ".away"):
+            os.rename(program + ".away", program)
