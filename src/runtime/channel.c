@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "channel.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -45,6 +46,24 @@ int channel_receive(int fd, char text[CHANNEL_TEXT_MAX]) {
         buf[n] = 0;
         memcpy(text, buf + 1, (size_t) n);
         return (unsigned char) buf[0];
+}
+
+/**
+ * channel_receive_from - as channel_receive(), but the death of the process behind @pidfd is an end of file too, whoever
+ * else may still hold its end of the channel.
+ */
+int channel_receive_from(int fd, int pidfd, char text[CHANNEL_TEXT_MAX]) {
+        struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
+
+        while (poll(p, ELEMENTSOF(p), -1) < 0)
+                if (errno != EINTR)
+                        return negative_errno();
+        if (p[0].revents == 0) {
+                /* It may have spoken between the two looks. */
+                if (poll(p, 1, 0) <= 0)
+                        return CHANNEL_EOF;
+        }
+        return channel_receive(fd, text);
 }
 
 /**

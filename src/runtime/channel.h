@@ -22,4 +22,5 @@ typedef enum ChannelMessage {
 int channel_pair(int ret[2]);
 int channel_send(int fd, ChannelMessage type, const char *text);
 int channel_receive(int fd, char text[CHANNEL_TEXT_MAX]);
+int channel_receive_from(int fd, int pidfd, char text[CHANNEL_TEXT_MAX]);
 int channel_expect(int fd, ChannelMessage type);

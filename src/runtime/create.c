@@ -195,7 +195,7 @@ static int spawn_init(InitContext *c, Undo *u, int *ret_channel) {
 }
 
 /* Goes along with the child until it stands before its program. */
-static int attend_child(const InitContext *c, State *st, int channel) {
+static int attend_child(const InitContext *c, State *st, int channel, int pidfd) {
         char text[CHANNEL_TEXT_MAX] = "";
         int r;
 
@@ -208,7 +208,7 @@ static int attend_child(const InitContext *c, State *st, int channel) {
                         return r;
         }
         for (;;) {
-                r = channel_receive(channel, text);
+                r = channel_receive_from(channel, pidfd, text);
                 if (r == CHANNEL_READY)
                         return 0;
                 if (r == CHANNEL_ERROR)
@@ -257,7 +257,7 @@ static int run_child(InitContext *c, State *st, Undo *u) {
         r = process_start_time(u->pid, &st->pid_start);
         if (r < 0)
                 return fail_errno(r, "start time of %d", (int) u->pid);
-        r = attend_child(c, st, channel);
+        r = attend_child(c, st, channel, u->pidfd);
         if (r < 0)
                 return r;
         if (o->pid_file) {

@@ -117,8 +117,9 @@ static int open_cgroup(const ExecOptions *o, const State *s) {
         return sub ? cgroup_open(sub) : -ENOMEM;
 }
 
-static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret) {
-        struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
+static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret, int *ret_pidfd) {
+        struct clone_args args = { .flags = CLONE_INTO_CGROUP | CLONE_PIDFD, .exit_signal = SIGCHLD,
+                                   .pidfd = (uint64_t) (uintptr_t) ret_pidfd };
         _cleanup_close_ int cgroup = open_cgroup(c->options, s);
         pid_t pid;
 
@@ -143,12 +144,12 @@ static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret) {
         return 0;
 }
 
-static int await_exec(const ExecOptions *o, int channel, pid_t pid) {
+static int await_exec(const ExecOptions *o, int channel, pid_t pid, int pidfd) {
         char text[CHANNEL_TEXT_MAX] = "";
         int r;
 
         /* The end of the channel says that the program runs. */
-        r = channel_receive(channel, text);
+        r = channel_receive_from(channel, pidfd, text);
         if (r == CHANNEL_EOF)
                 r = o->pid_file ? write_pid_file(o->pid_file, pid) : 0;
         else
@@ -182,7 +183,7 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
         _cleanup_exec_process_ ExecProcess process = {};
         _cleanup_seccomp_ SeccompFilter filter = {};
         _cleanup_state_ State s = STATE_INIT;
-        _cleanup_close_ int pidfd = -EBADF, channel = -EBADF;
+        _cleanup_close_ int pidfd = -EBADF, child_pidfd = -EBADF, channel = -EBADF;
         ExecContext c = { .options = o, .process = &process.process, .filter = &filter, .console_fd = o->console_fd };
         int ends[2], r;
         bool pid_ns;
@@ -205,7 +206,7 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
                 return r;
         channel = ends[0];
         c.channel_fd = ends[1];
-        r = spawn(&c, &s, pid_ns, ret_pid);
+        r = spawn(&c, &s, pid_ns, ret_pid, &child_pidfd);
         (void) close(ends[1]);
-        return r < 0 ? r : await_exec(o, channel, *ret_pid);
+        return r < 0 ? r : await_exec(o, channel, *ret_pid, child_pidfd);
 }

@@ -272,6 +272,7 @@ def test_bad_configs_are_refused_by_name():
         f.write('{"ociVersion": "1.0.0", ')
     r = rt("create", "--bundle", b.path, b.id, check=1)
     assert "not valid JSON" in r.err
+    b = Bundle().save()
     for bad in ("../x", "a/b", ".hidden", ""):
         assert "invalid container id" in rt("create", "--bundle", b.path, bad, check=1).err
     assert "systemd-cgroup" in run(RUNTIME, "--systemd-cgroup", "list", check=1).err
@@ -306,7 +307,7 @@ def test_capability_sets():
 
 
 def test_namespaces_and_nothing_leaks():
-    out = Bundle().sh("readlink /proc/self/ns/* /proc/self/root; ps | wc -l; ls /proc/self/fd; cat /proc/self/cgroup;"
+    out = Bundle().sh("for i in /proc/self/ns/*; do readlink $i; done; ps | wc -l; ls /proc/self/fd; cat /proc/self/cgroup;"
                       "ip -o link; ip -o addr; cat /proc/1/cmdline; ls -l /proc/1/exe | grep -c busybox").out
     for kind in ("pid", "net", "ipc", "uts", "mnt", "cgroup"):
         assert os.readlink("/proc/self/ns/" + kind) not in out, kind
@@ -321,15 +322,15 @@ def test_sharing_and_joining_namespaces():
         if n["type"] in ("network", "ipc", "uts", "pid"):
             n["path"] = "/proc/%d/ns/%s" % (other.pid, {"network": "net"}.get(n["type"], n["type"]))
     del b.config["hostname"]
-    out = b.sh("readlink /proc/self/ns/net /proc/self/ns/ipc /proc/self/ns/pid; hostname; ps").out
+    out = b.sh("for i in net ipc pid; do readlink /proc/self/ns/$i; done; hostname; ps").out
     for kind in ("net", "ipc", "pid"):
-        assert os.readlink("/proc/%d/ns/%s" % (other.pid, kind)) in out, out
+        assert os.readlink("/proc/%d/ns/%s" % (other.pid, kind)) in out, (kind, out)
     assert "box" in out and "sleep 1000" in out, out
     other.delete()
     b = Bundle()
     ns_without(b, "network", "uts", "ipc", "cgroup")
     del b.config["hostname"]
-    out = b.sh("readlink /proc/self/ns/net /proc/self/ns/uts; ls /sys/fs/cgroup | head -1").out
+    out = b.sh("for i in net uts; do readlink /proc/self/ns/$i; done; ls /sys/fs/cgroup | head -1").out
     assert os.readlink("/proc/self/ns/net") in out and os.readlink("/proc/self/ns/uts") in out, out
 
 
@@ -370,8 +371,8 @@ def test_device_filter():
 
 
 def test_masked_and_readonly_paths():
-    out = Bundle().sh("stat -c '%t:%T' /proc/kcore /proc/keys; ls /proc/acpi /sys/firmware | wc -l; cat /proc/keys;"
-                      "echo 1 > /proc/sys/kernel/domainname; echo 1 > /proc/sysrq-trigger; touch /proc/acpi/x /sys/x", check=None)
+    out = Bundle().sh("stat -c '%t:%T' /proc/timer_list /proc/keys; ls /proc/acpi /sys/firmware | wc -l; cat /proc/keys;"
+                      "echo 1 > /proc/sys/kernel/domainname; touch /proc/acpi/x /sys/x", check=None)
     assert out.out.startswith("1:3\n1:3\n"), out
     assert out.err.count("Read-only file system") >= 3, out
 
@@ -414,7 +415,6 @@ def test_recursive_readonly_and_copy_up():
     try:
         b.config["mounts"].append({"destination": "/tree", "source": b.path + "/tree", "options": ["rbind", "rro"]})
         b.save()
-        r = rt("run", "--bundle", b.path, b.id, check=None) if False else None
         b.process["args"] = ["sh", "-c", "touch /tree/below/x"]
         b.save()
         r = rt("run", "--bundle", b.path, b.id, check=None)
@@ -697,7 +697,6 @@ def test_symlinks_in_the_image_cannot_redirect_mounts():
     os.symlink(outside, b.rootfs + "/dev")
     b.run(check=None)
     assert os.listdir(outside) == [], "devices were made outside the root"
-    os.symlink("a", b.path + "/rootfs/loop") if False else None
     b = Bundle()
     os.symlink("loop", b.rootfs + "/loop")
     b.config["mounts"].append({"destination": "/loop/x", "type": "tmpfs", "source": "x"})
@@ -740,8 +739,6 @@ def test_the_runtime_itself_cannot_be_written_or_traced():
     with open("/proc/%d/mountinfo" % b.pid) as f:
         assert TOP not in f.read().replace(b.rootfs, "")
     b.delete()
-    fd = os.open(path, os.O_RDONLY)
-    os.close(fd)
 
 
 def test_ptmx_and_console_cannot_be_replaced():
