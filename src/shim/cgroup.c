@@ -9,7 +9,8 @@
 #include "../basic/file.h"
 #include "../basic/str.h"
 
-/** cgroup_open - a directory fd, so that a cgroup of the same name made later is never meant. Return: fd or -errno. */
+/** cgroup_open - a directory fd, so that a cgroup of the same name made later is never meant. Return: fd or
+ * -errno. */
 int cgroup_open(const char *cgroup) {
         _cleanup_free_ char *path = str_concat("/sys/fs/cgroup/", cgroup);
         int fd;
@@ -67,7 +68,8 @@ int cgroup_populated(int cgroup_fd) {
         return strstr(text, "populated 1") != NULL;
 }
 
-/** cgroup_open_events - a file that reports EPOLLPRI when populated or frozen changes. Return: fd or -errno. */
+/** cgroup_open_events - a file that reports EPOLLPRI when populated or frozen changes. Return: fd or -errno.
+ */
 int cgroup_open_events(int cgroup_fd) {
         int fd = openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
 

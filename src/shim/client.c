@@ -17,10 +17,11 @@
 #include "shim.h"
 
 /*
- * One attached connection. Output goes out at once if the socket takes it, else into a buffer of the client's own; while
- * that is full the payload's output is not read (the other clients wait with it), and a client that has taken nothing for
- * STALL_MAX with a full buffer is dropped. The end of the client's input is not the end of the client: only EPOLLHUP is.
- * O_NONBLOCK belongs to whoever else holds the socket, so every call says MSG_DONTWAIT itself.
+ * One attached connection. Output goes out at once if the socket takes it, else into a buffer of the
+ * client's own; while that is full the payload's output is not read (the other clients wait with it), and a
+ * client that has taken nothing for STALL_MAX with a full buffer is dropped. The end of the client's input
+ * is not the end of the client: only EPOLLHUP is. O_NONBLOCK belongs to whoever else holds the socket, so
+ * every call says MSG_DONTWAIT itself.
  */
 #define CLIENT_BUFFER_MAX (1024 * 1024)
 #define CLIENT_FULL (CLIENT_BUFFER_MAX - 2 * STREAM_BUFFER_SIZE)
@@ -67,7 +68,8 @@ static void unstore(Client *c) {
         c->slot = -1;
 }
 
-/** client_free - hang up. shutdown() first: the fd store may hold a copy that would keep the peer waiting. */
+/** client_free - hang up. shutdown() first: the fd store may hold a copy that would keep the peer waiting.
+ */
 void client_free(Client *c) {
         StdioSet *t = c->set;
 
@@ -173,7 +175,8 @@ static bool client_write(Client *c, unsigned stream, const char *data, size_t si
                 size_t s = MIN(skip, iov[i].iov_len);
 
                 skip -= s;
-                if (iov[i].iov_len > s && buffer_append(&c->out, (char *) iov[i].iov_base + s, iov[i].iov_len - s) < 0)
+                if (iov[i].iov_len > s &&
+                    buffer_append(&c->out, (char *) iov[i].iov_base + s, iov[i].iov_len - s) < 0)
                         return false;
         }
         if (c->out.size >= CLIENT_FULL && !c->stall.armed)
@@ -373,8 +376,11 @@ static void store(Client *c) {
         for (unsigned i = 0; i < CLIENTS_MAX; i++) {
                 if (m->clients[i].used)
                         continue;
-                m->clients[i] = (ClientMemory){ .used = true, .exec = (int16_t) exec_slot(c->set->exec), .n_keys = c->keys.n,
-                                                .flags = c->flags | (c->input_ended ? CLIENT_INPUT_ENDED : 0) };
+                m->clients[i] = (ClientMemory){ .used = true,
+                                                .exec = (int16_t) exec_slot(c->set->exec),
+                                                .n_keys = c->keys.n,
+                                                .flags = c->flags |
+                                                         (c->input_ended ? CLIENT_INPUT_ENDED : 0) };
                 memcpy(m->clients[i].keys, c->keys.keys, sizeof(m->clients[i].keys));
                 (void) snprintf(name, sizeof(name), "c%u", i);
                 if (notify_store(name, "", &c->source.fd, 1) < 0)

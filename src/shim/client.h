@@ -8,7 +8,8 @@
 
 typedef struct Client Client;
 
-/* @fd is consumed, also on failure; @early: memfd of bytes the engine had read already, or -EBADF (consumed). */
+/* @fd is consumed, also on failure; @early: memfd of bytes the engine had read already, or -EBADF
+ * (consumed). */
 int client_new(StdioSet *t, int fd, int early, ClientFlags flags, const DetachKeys *keys);
 int client_restore(StdioSet *t, int fd, unsigned slot);
 void client_free(Client *c);

@@ -15,8 +15,9 @@
 #include "waiter.h"
 
 /*
- * The messages of docs/contracts.md section 5, over connections to our shim.sock and the one we open to the engine at
- * start; both kinds are served alike. A peer that does not read its events is disconnected: it asks again with hello.
+ * The messages of docs/contracts.md section 5, over connections to our shim.sock and the one we open to the
+ * engine at start; both kinds are served alike. A peer that does not read its events is disconnected: it
+ * asks again with hello.
  */
 #define CONTROLS_MAX 64
 #define ENGINE_WAIT (2 * USEC_PER_SEC)
@@ -119,8 +120,10 @@ static void on_hello(Shim *s, Control *c, const ReplyTo *to) {
 }
 
 static ClientFlags client_flags(const Fields *f) {
-        return (fields_get_bool(f, "stdin") ? CLIENT_STDIN : 0) | (fields_get_bool(f, "stdout") ? CLIENT_STDOUT : 0) |
-               (fields_get_bool(f, "stderr") ? CLIENT_STDERR : 0) | (fields_get_bool(f, "mux") ? CLIENT_MUX : 0);
+        return (fields_get_bool(f, "stdin") ? CLIENT_STDIN : 0) |
+               (fields_get_bool(f, "stdout") ? CLIENT_STDOUT : 0) |
+               (fields_get_bool(f, "stderr") ? CLIENT_STDERR : 0) |
+               (fields_get_bool(f, "mux") ? CLIENT_MUX : 0);
 }
 
 static int on_attach(Shim *s, Message *m) {
@@ -135,7 +138,8 @@ static int on_attach(Shim *s, Message *m) {
                 return r;
         if (s->status >= SHIM_EXITED)
                 return -ESRCH;
-        return client_new(&s->stdio, message_take_fd(m, 0), message_take_fd(m, 1), client_flags(&m->fields), &d);
+        return client_new(&s->stdio, message_take_fd(m, 0), message_take_fd(m, 1), client_flags(&m->fields),
+                          &d);
 }
 
 static int on_wait(Shim *s, Message *m) {
@@ -149,7 +153,8 @@ static int on_wait(Shim *s, Message *m) {
 static int size_of(const Fields *f, uint32_t *height, uint32_t *width) {
         uint64_t h, w;
 
-        if (fields_get_u64(f, "height", UINT16_MAX, &h) < 0 || fields_get_u64(f, "width", UINT16_MAX, &w) < 0)
+        if (fields_get_u64(f, "height", UINT16_MAX, &h) < 0 ||
+            fields_get_u64(f, "width", UINT16_MAX, &w) < 0)
                 return -EINVAL;
         *height = (uint32_t) h;
         *width = (uint32_t) w;

@@ -63,7 +63,8 @@ static uint8_t advance(const DetachKeys *d, uint8_t c) {
 }
 
 /**
- * detach_keys_filter - append to @out what may go to the payload; bytes that may be the sequence are held back.
+ * detach_keys_filter - append to @out what may go to the payload; bytes that may be the sequence are held
+ * back.
  *
  * Return: 1 when the sequence is complete (the rest of @data is dropped), 0, -E2BIG or -ENOMEM of @out.
  */

@@ -18,9 +18,10 @@
 #include "terminal.h"
 
 /*
- * Life: the runtime is spawned (runtime_pid) -> it ends and has left a pid file -> the process ends -> its output is read
- * to the end, for at most DRAIN_MAX -> <id>.exit is written, the event sent, the clients are closed when they have taken
- * their bytes. A runtime that fails says why in its log; the client gets that as output and 126 or 127 as status.
+ * Life: the runtime is spawned (runtime_pid) -> it ends and has left a pid file -> the process ends -> its
+ * output is read to the end, for at most DRAIN_MAX -> <id>.exit is written, the event sent, the clients are
+ * closed when they have taken their bytes. A runtime that fails says why in its log; the client gets that as
+ * output and 126 or 127 as status.
  */
 #define DRAIN_MAX (2 * USEC_PER_SEC)
 #define EXIT_INFO_WAIT USEC_PER_SEC
@@ -91,7 +92,8 @@ static void group_name(const Exec *e, char ret[16]) {
         (void) snprintf(ret, 16, "x%u", e->slot);
 }
 
-/** exec_unstore_input - the fd store's copy of the stdin pipe would keep it open: store the group again without it. */
+/** exec_unstore_input - the fd store's copy of the stdin pipe would keep it open: store the group again
+ * without it. */
 void exec_unstore_input(Exec *e) {
         int fds[3];
         size_t n = 0;
@@ -243,8 +245,13 @@ static void exec_failed(Exec *e, const char *why) {
         path_of(e, ".log", path, sizeof(path));
         message = runtime_error_read(path);
         code = runtime_error_code(message ? message : why);
-        text = str_concat("OCI runtime exec failed: ", message ? message : why, e->stdio.tty ? "\r\n" : "\n");
-        reply_send(e->shim, &e->reply, code == 127 ? -ENOENT : code == 126 ? -EACCES : -EIO, message ? message : why);
+        text = str_concat("OCI runtime exec failed: ", message ? message : why,
+                          e->stdio.tty ? "\r\n" : "\n");
+        reply_send(e->shim, &e->reply,
+                   code == 127   ? -ENOENT
+                   : code == 126 ? -EACCES
+                                 : -EIO,
+                   message ? message : why);
         if (text)
                 client_write_all(&e->stdio, 0, text, strlen(text));
         e->exit = (ExitStatus){ .known = true, .code = code == 128 ? 126 : code };
@@ -350,8 +357,8 @@ bool exec_on_child(Shim *s, pid_t pid, int wait_status) {
 }
 
 /**
- * exec_kill_runtimes - the container is to end: a runtime in the middle of an exec holds processes of its pid namespace, and
- * the kernel lets the first process go only after all others were reaped.
+ * exec_kill_runtimes - the container is to end: a runtime in the middle of an exec holds processes of its
+ * pid namespace, and the kernel lets the first process go only after all others were reaped.
  */
 void exec_kill_runtimes(Shim *s) {
         for (Exec *e = s->execs; e; e = e->next)
@@ -367,7 +374,8 @@ static void on_runtime_timeout(Timer *t) {
                 (void) kill(e->runtime_pid, SIGKILL);
 }
 
-/** exec_end_all - the container is gone and its processes with it: do not wait for execs whose status never came. */
+/** exec_end_all - the container is gone and its processes with it: do not wait for execs whose status never
+ * came. */
 void exec_end_all(Shim *s) {
         for (Exec *e = s->execs, *next; e; e = next) {
                 next = e->next;
@@ -407,7 +415,8 @@ static int spawn_runtime(Exec *e, const int fds[3]) {
         argv[n++] = pid_file;
         argv[n++] = (char *) "--detach";
         if (e->stdio.tty) {
-                (void) snprintf(console, sizeof(console), BERTH_RUN_CONTAINERS_DIR "/%s/x%u.sock", e->shim->id, e->slot);
+                (void) snprintf(console, sizeof(console), BERTH_RUN_CONTAINERS_DIR "/%s/x%u.sock",
+                                e->shim->id, e->slot);
                 argv[n++] = (char *) "--console-socket";
                 argv[n++] = console;
         }
@@ -470,8 +479,10 @@ static bool exec_id_is_valid(const char *id) {
 }
 
 static ClientFlags flags_of(const Fields *f) {
-        return (fields_get_bool(f, "stdin") ? CLIENT_STDIN : 0) | (fields_get_bool(f, "stdout") ? CLIENT_STDOUT : 0) |
-               (fields_get_bool(f, "stderr") ? CLIENT_STDERR : 0) | (fields_get_bool(f, "mux") ? CLIENT_MUX : 0);
+        return (fields_get_bool(f, "stdin") ? CLIENT_STDIN : 0) |
+               (fields_get_bool(f, "stdout") ? CLIENT_STDOUT : 0) |
+               (fields_get_bool(f, "stderr") ? CLIENT_STDERR : 0) |
+               (fields_get_bool(f, "mux") ? CLIENT_MUX : 0);
 }
 
 static int attach_client(Exec *e, Message *m) {
@@ -490,8 +501,8 @@ static int attach_client(Exec *e, Message *m) {
 /**
  * exec_begin - start what exec/<id>.json describes.
  *
- * Return: 1 (the reply is sent when the runtime has done it, or failed), or -errno: -ESRCH when the container does not
- * run, -EBUSY while it is paused, -EUSERS beyond EXECS_MAX, -EINVAL.
+ * Return: 1 (the reply is sent when the runtime has done it, or failed), or -errno: -ESRCH when the
+ * container does not run, -EBUSY while it is paused, -EUSERS beyond EXECS_MAX, -EINVAL.
  */
 int exec_begin(Shim *s, Message *m, const ReplyTo *to) {
         const Fields *f = &m->fields;
@@ -534,7 +545,8 @@ int exec_resize(Shim *s, const char *id, uint32_t height, uint32_t width) {
         return -ENOENT;
 }
 
-/** exec_restore - take the exec of @slot over from a killed shim; the @fds are consumed. Return: 0 or -errno. */
+/** exec_restore - take the exec of @slot over from a killed shim; the @fds are consumed. Return: 0 or
+ * -errno. */
 int exec_restore(Shim *s, unsigned slot, const int *fds, size_t n_fds) {
         ExecMemory *m = &s->memory->execs[slot];
         Exec *e = exec_new(s, m->id, m->tty);

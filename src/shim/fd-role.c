@@ -17,7 +17,8 @@ int fd_identify(int fd, FdIdentity *ret) {
 
 /**
  * fd_role - what @fd was.
- * @known: may be NULL when only the special ones are looked for; else the first _FD_ROLE_MAX roles (for an exec: the first three are looked at, a listener cannot match).
+ * @known: may be NULL when only the special ones are looked for; else the first _FD_ROLE_MAX roles (for an
+ * exec: the first three are looked at, a listener cannot match).
  *
  * Return: the role or _FD_ROLE_INVALID.
  */

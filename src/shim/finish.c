@@ -25,10 +25,11 @@
 #include "waiter.h"
 
 /*
- * The way down, in an order others rely on: what is left in the cgroup is killed, the pipes are read to their end, the
- * journal has every line, the exit record is on disk, the end marker is in the journal, then the events and the answers go
- * out, an auto-removed container disappears, the runtime forgets it, and the shim exits. Each step before the record is
- * bounded by DRAIN_MAX, so nothing outside can hold the truth back.
+ * The way down, in an order others rely on: what is left in the cgroup is killed, the pipes are read to
+ * their end, the journal has every line, the exit record is on disk, the end marker is in the journal, then
+ * the events and the answers go out, an auto-removed container disappears, the runtime forgets it, and the
+ * shim exits. Each step before the record is bounded by DRAIN_MAX, so nothing outside can hold the truth
+ * back.
  */
 #define DRAIN_MAX (2 * USEC_PER_SEC)
 #define RESTART_SEC (100 * USEC_PER_MSEC) /* what systemd itself waits, units/berth@.service */
@@ -118,13 +119,16 @@ static int record_start_failed(Shim *s) {
 }
 
 static void decide_restart(Shim *s) {
-        RestartFacts f = { .policy = s->config.restart, .max = s->config.restart_max, .restarts = s->history.restarts,
-                           .delay = s->history.restart_delay, .failure = !s->exit.known || s->exit.code != 0 };
+        RestartFacts f = { .policy = s->config.restart,
+                           .max = s->config.restart_max,
+                           .restarts = s->history.restarts,
+                           .delay = s->history.restart_delay,
+                           .failure = !s->exit.known || s->exit.code != 0 };
 
         if (s->exited_at > s->memory->started_at)
                 f.ran = s->exited_at - s->memory->started_at;
-        s->will_restart = !s->failed && !s->memory->no_restart && !s->host_shutdown && !s->config.auto_remove &&
-                          restart_is_due(&f, &s->restart_delay);
+        s->will_restart = !s->failed && !s->memory->no_restart && !s->host_shutdown &&
+                          !s->config.auto_remove && restart_is_due(&f, &s->restart_delay);
         s->restarts = s->history.restarts + s->will_restart;
 }
 
@@ -144,8 +148,8 @@ static void journal_exit(Shim *s) {
         else
                 (void) snprintf(message, sizeof(message), "Container exited, its status is unknown.");
         if (s->oom)
-                journal_event(s, MESSAGE_ID_CONTAINER_OOM, LOG_WARNING, "oom", "The kernel killed a process of the container for want of memory.",
-                              NULL);
+                journal_event(s, MESSAGE_ID_CONTAINER_OOM, LOG_WARNING, "oom",
+                              "The kernel killed a process of the container for want of memory.", NULL);
         journal_event(s, MESSAGE_ID_CONTAINER_EXITED, LOG_INFO, "exited", message, r < 0 ? NULL : &b);
 }
 
@@ -198,8 +202,13 @@ static void spawn_quiet(char *const argv[], pid_t *ret) {
 }
 
 static void runtime_delete(Shim *s) {
-        char *const argv[] = { (char *) s->config.runtime, (char *) "--root", (char *) BERTH_RUNTIME_ROOT, (char *) "delete",
-                               (char *) "--force", s->id, NULL };
+        char *const argv[] = { (char *) s->config.runtime,
+                               (char *) "--root",
+                               (char *) BERTH_RUNTIME_ROOT,
+                               (char *) "delete",
+                               (char *) "--force",
+                               s->id,
+                               NULL };
 
         spawn_quiet(argv, &s->delete_pid);
 }
@@ -227,16 +236,19 @@ static void remove_container(Shim *s) {
 }
 
 static void empty_trash(Shim *s) {
-        char *const argv[] = { (char *) BERTH_LIBEXEC_DIR "/berth-shim-setup", (char *) "--remove", s->trash, NULL };
+        char *const argv[] = { (char *) BERTH_LIBEXEC_DIR "/berth-shim-setup", (char *) "--remove", s->trash,
+                               NULL };
 
         if (s->trash)
                 spawn_quiet(argv, &s->remove_pid);
 }
 
-/* Whoever stops the payload's scope wants the container stopped; found out while the restart waits its time. */
+/* Whoever stops the payload's scope wants the container stopped; found out while the restart waits its time.
+ */
 static void ask_about_scope(Shim *s) {
         char since[32];
-        char *const argv[] = { (char *) BERTH_LIBEXEC_DIR "/berth-shim-setup", (char *) "--scope-was-stopped", s->id, since, NULL };
+        char *const argv[] = { (char *) BERTH_LIBEXEC_DIR "/berth-shim-setup",
+                               (char *) "--scope-was-stopped", s->id, since, NULL };
 
         if (!s->will_restart)
                 return;
@@ -252,7 +264,8 @@ static void announce_end(Shim *s) {
         s->memory->exit_known = s->exit.known;
         s->memory->oom = s->oom;
         s->memory->status = SHIM_EXITED;
-        /* Before anybody hears of the end: a start that follows must queue behind this unit's end, not find it active. */
+        /* Before anybody hears of the end: a start that follows must queue behind this unit's end, not find
+         * it active. */
         if (!s->will_restart)
                 (void) notify_send("STOPPING=1");
         if (!s->failed)
@@ -342,7 +355,8 @@ void shim_check_done(Shim *s) {
                 s->loop.done = true;
                 return;
         }
-        timer_arm(&s->loop, &s->restart_timer, s->restart_delay > RESTART_SEC ? s->restart_delay - RESTART_SEC : 0, on_restart);
+        timer_arm(&s->loop, &s->restart_timer,
+                  s->restart_delay > RESTART_SEC ? s->restart_delay - RESTART_SEC : 0, on_restart);
 }
 
 /** shim_cancel_restart - it was to restart, now it is not. */
@@ -375,7 +389,9 @@ bool shim_on_finish_child(Shim *s, pid_t pid, int wait_status) {
 
 /** shim_finish_again - the shim before this one was killed behind its exit record: do the rest. */
 void shim_finish_again(Shim *s) {
-        s->exit = (ExitStatus){ .known = s->memory->exit_known, .code = s->memory->exit_code, .signal = s->memory->exit_signal };
+        s->exit = (ExitStatus){ .known = s->memory->exit_known,
+                                .code = s->memory->exit_code,
+                                .signal = s->memory->exit_signal };
         s->oom = s->memory->oom;
         s->exited_at = now_realtime();
         decide_restart(s);

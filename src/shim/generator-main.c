@@ -16,9 +16,10 @@
 /*
  * berth-generator: which containers start with the host, without the engine. Two forms, one rule:
  *
- * `berth-generator NORMAL EARLY LATE`, run by systemd before anything is mounted. If the containers can be read already,
- * multi-user.target gets a Wants= on each one's service. If /var (or a directory on the way) is a file system of its own
- * that is not there yet, it gets berth-autostart.service instead, which waits for the mount and runs the other form:
+ * `berth-generator NORMAL EARLY LATE`, run by systemd before anything is mounted. If the containers can be
+ * read already, multi-user.target gets a Wants= on each one's service. If /var (or a directory on the way)
+ * is a file system of its own that is not there yet, it gets berth-autostart.service instead, which waits
+ * for the mount and runs the other form:
  *
  * `berth-generator --start`, which asks systemd to start the same containers.
  */
@@ -42,7 +43,8 @@ static bool is_due(int containers_fd, const char *id) {
                 return false;
         if (history_load(fd, &history) < 0)
                 return false;
-        /* `always` comes back even if it was stopped (Docker's rule), but not one that was only ever created. */
+        /* `always` comes back even if it was stopped (Docker's rule), but not one that was only ever
+         * created. */
         return history.running_desired || (policy == RESTART_ALWAYS && history.epoch > 0);
 }
 
@@ -86,7 +88,8 @@ static int want_container(const char *id, void *userdata) {
 static bool is_on_the_way(const char *mount_point) {
         size_t n = strlen(mount_point);
 
-        return n > 1 && strncmp(BERTH_CONTAINERS_DIR, mount_point, n) == 0 && (BERTH_CONTAINERS_DIR[n] == '/' || BERTH_CONTAINERS_DIR[n] == 0);
+        return n > 1 && strncmp(BERTH_CONTAINERS_DIR, mount_point, n) == 0 &&
+               (BERTH_CONTAINERS_DIR[n] == '/' || BERTH_CONTAINERS_DIR[n] == 0);
 }
 
 /* A file system that fstab puts on the way to the containers and that is not mounted yet. */
@@ -130,11 +133,14 @@ static int collect(const char *id, void *userdata) {
 }
 
 static int start_now(void) {
-        StartList l = { .argv = { (char *) "systemctl", (char *) "start", (char *) "--no-block", (char *) "--" }, .n = 4 };
+        StartList l = { .argv = { (char *) "systemctl", (char *) "start", (char *) "--no-block",
+                                  (char *) "--" },
+                        .n = 4 };
         int r = for_each_due(collect, &l);
 
         if (r == -E2BIG)
-                log_warning("More than %d containers want to start with the host, the rest is left out.", CONTAINERS_MAX);
+                log_warning("More than %d containers want to start with the host, the rest is left out.",
+                            CONTAINERS_MAX);
         else if (r < 0 && r != -ENOENT)
                 return r;
         if (l.n == 4)

@@ -17,9 +17,10 @@
 #include "shim.h"
 
 /*
- * The journal's native protocol: one datagram per entry, FIELD=value lines (a value with a newline in it as FIELD, newline,
- * little-endian length, bytes). Lines are sent from where they were read, up to BATCH at a time by one sendmmsg(). When the
- * journal's queue is full the rest stays there and s->journal_blocked stops the reading until EPOLLOUT.
+ * The journal's native protocol: one datagram per entry, FIELD=value lines (a value with a newline in it as
+ * FIELD, newline, little-endian length, bytes). Lines are sent from where they were read, up to BATCH at a
+ * time by one sendmmsg(). When the journal's queue is full the rest stays there and s->journal_blocked stops
+ * the reading until EPOLLOUT.
  */
 #define BATCH 32
 #define EVENT_WAIT_MS 2000
@@ -55,7 +56,8 @@ int journal_open(Shim *s) {
         return 0;
 }
 
-/** journal_put - append one field; a value with newlines takes the binary form. Return: 0 or -errno of the buffer. */
+/** journal_put - append one field; a value with newlines takes the binary form. Return: 0 or -errno of the
+ * buffer. */
 int journal_put(Buffer *b, const char *field, const char *value) {
         uint64_t size = htole64(strlen(value));
         int r = buffer_append_str(b, field);
@@ -104,8 +106,11 @@ static int build_fixed(Shim *s) {
                 *b = BUFFER_INIT(64 * 1024);
                 r = journal_put_identity(b, s->id, s->memory->name, s->config.tag, s->config.image);
                 if (r >= 0)
-                        r = buffer_appendf(b, "CONTAINER_LOG_EPOCH=%" PRIu64 "\nCONTAINER_STREAM=%s\nPRIORITY=%d\n",
-                                           s->memory->epoch, i == 0 ? "stdout" : "stderr", i == 0 ? LOG_INFO : LOG_ERR);
+                        r = buffer_appendf(b,
+                                           "CONTAINER_LOG_EPOCH=%" PRIu64
+                                           "\nCONTAINER_STREAM=%s\nPRIORITY=%d\n",
+                                           s->memory->epoch, i == 0 ? "stdout" : "stderr",
+                                           i == 0 ? LOG_INFO : LOG_ERR);
                 if (r < 0)
                         return r;
         }
@@ -119,7 +124,8 @@ static int format_variable(char *p, size_t room, const LogLine *line, uint64_t o
 
         if (line->partial > 0)
                 n += snprintf(p + n, room - (size_t) n,
-                              "CONTAINER_PARTIAL_MESSAGE=true\nCONTAINER_PARTIAL_ID=%s\nCONTAINER_PARTIAL_ORDINAL=%u\n"
+                              "CONTAINER_PARTIAL_MESSAGE=true\nCONTAINER_PARTIAL_ID=%s\n"
+                              "CONTAINER_PARTIAL_ORDINAL=%u\n"
                               "CONTAINER_PARTIAL_LAST=%s\n%s",
                               partial_id, line->partial, line->last ? "true" : "false",
                               line->open ? "CONTAINER_LINE_OPEN=1\n" : "");
@@ -148,15 +154,16 @@ static void batch_fill(Batch *b, Shim *s, unsigned stream, const char *data, siz
 
                 if (!log_line_next(data, size, st->closed, partial, line))
                         break;
-                /* A new partial line gets its id before its first piece is sent, and only one can begin in a batch unseen. */
+                /* A new partial line gets its id before its first piece is sent, and only one can begin in a
+                 * batch unseen. */
                 if (line->partial == 1) {
                         if (i > 0)
                                 break;
                         if (random_hex(16, st->partial_id) < 0)
                                 st->partial_id[0] = 0;
                 }
-                n = format_variable(b->variable[i], sizeof(b->variable[i]), line, s->memory->ordinal + i + 1, time,
-                                    st->partial_id);
+                n = format_variable(b->variable[i], sizeof(b->variable[i]), line, s->memory->ordinal + i + 1,
+                                    time, st->partial_id);
                 b->iov[i][0] = (struct iovec){ fixed[stream].data, fixed[stream].size };
                 b->iov[i][1] = (struct iovec){ b->variable[i], (size_t) n };
                 b->iov[i][2] = (struct iovec){ (char *) line->data, line->size };
@@ -184,7 +191,8 @@ static void batch_commit(Batch *b, Shim *s, unsigned stream, unsigned sent) {
         stream_memory_commit(s->memory, stream, size, log_line_partial_after(&b->lines[sent - 1]), sent);
 }
 
-/** journal_flush_stream - send whole lines (at the end of the stream: all) until done or the journal takes no more. */
+/** journal_flush_stream - send whole lines (at the end of the stream: all) until done or the journal takes
+ * no more. */
 void journal_flush_stream(Shim *s, unsigned stream) {
         static bool lost_reported;
 
@@ -209,7 +217,8 @@ void journal_flush_stream(Shim *s, unsigned stream) {
                         return;
                 }
                 if (n < 0) {
-                        /* journald is being restarted (its socket is kept by PID 1) or absent: try a new connection once. */
+                        /* journald is being restarted (its socket is kept by PID 1) or absent: try a new
+                         * connection once. */
                         source_close(&s->loop, &s->journal);
                         if (!lost_reported && journal_open(s) >= 0) {
                                 lost_reported = true;
@@ -250,7 +259,9 @@ void journal_event(Shim *s, const char *message_id, int priority, const char *ev
         if (r >= 0)
                 r = journal_put(&b, "MESSAGE", message);
         if (r >= 0)
-                r = buffer_appendf(&b, "PRIORITY=%d\nCONTAINER_LOG_EPOCH=%" PRIu64 "\nCONTAINER_LOG_LAST_ORDINAL=%" PRIu64 "\n",
+                r = buffer_appendf(&b,
+                                   "PRIORITY=%d\nCONTAINER_LOG_EPOCH=%" PRIu64
+                                   "\nCONTAINER_LOG_LAST_ORDINAL=%" PRIu64 "\n",
                                    priority, s->memory->epoch, s->memory->ordinal);
         if (r >= 0 && extra)
                 r = buffer_append(&b, extra->data, extra->size);

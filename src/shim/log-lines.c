@@ -12,7 +12,8 @@
  *
  * Return: true and @ret, or false when more input is needed first.
  */
-bool log_line_next(const char *data, size_t size, bool end_of_stream, unsigned partial_before, LogLine *ret) {
+bool log_line_next(const char *data, size_t size, bool end_of_stream, unsigned partial_before,
+                   LogLine *ret) {
         const char *newline;
 
         if (size == 0)
@@ -32,7 +33,11 @@ bool log_line_next(const char *data, size_t size, bool end_of_stream, unsigned p
         }
         if (!end_of_stream)
                 return false;
-        *ret = (LogLine){ .data = data, .size = size, .consumed = size, .partial = partial_before + 1, .last = true,
+        *ret = (LogLine){ .data = data,
+                          .size = size,
+                          .consumed = size,
+                          .partial = partial_before + 1,
+                          .last = true,
                           .open = true };
         return true;
 }

@@ -5,8 +5,8 @@
 #include "../basic/fd.h"
 
 /*
- * One event is fetched at a time: a callback may then free any other source without leaving a stale pointer in a batch,
- * and the kernel's ready list is served round robin, so that no stream starves another.
+ * One event is fetched at a time: a callback may then free any other source without leaving a stale pointer
+ * in a batch, and the kernel's ready list is served round robin, so that no stream starves another.
  */
 
 /** loop_init - make the epoll instance. Return: 0 or -errno. */
@@ -18,7 +18,8 @@ int loop_init(Loop *l) {
 /**
  * source_watch - watch @s->fd for @events; 0 takes it out of the set altogether.
  *
- * An fd that stays in the set reports EPOLLHUP whether asked or not, and would spin while its reader is paused.
+ * An fd that stays in the set reports EPOLLHUP whether asked or not, and would spin while its reader is
+ * paused.
  *
  * Return: 0 or -errno (-EPERM: a regular file, always ready).
  */
@@ -35,7 +36,8 @@ int source_watch(Loop *l, Source *s, uint32_t events) {
         return 0;
 }
 
-/** source_close - forget and close the fd; copies elsewhere (fd store, children) keep the file open, so DEL comes first. */
+/** source_close - forget and close the fd; copies elsewhere (fd store, children) keep the file open, so DEL
+ * comes first. */
 void source_close(Loop *l, Source *s) {
         (void) source_watch(l, s, 0);
         s->events = 0;

@@ -10,10 +10,11 @@
 #include "../basic/fd.h"
 
 /*
- * Output is read from the payload's pipe straight into this memory, so a killed shim loses none of it. `position` packs
- * start, end and a "read is under way" bit, and is stored in one instruction. Invariant: every byte behind `end` is zero.
- * A shim killed between the kernel's copy and the store of the new end therefore finds what had arrived: it ends with the
- * last byte that is not zero (a NUL that was the very last byte read in that instant is the one thing that can be lost).
+ * Output is read from the payload's pipe straight into this memory, so a killed shim loses none of it.
+ * `position` packs start, end and a "read is under way" bit, and is stored in one instruction. Invariant:
+ * every byte behind `end` is zero. A shim killed between the kernel's copy and the store of the new end
+ * therefore finds what had arrived: it ends with the last byte that is not zero (a NUL that was the very
+ * last byte read in that instant is the one thing that can be lost).
  */
 #define POSITION_READING (1ULL << 63)
 #define POSITION(start, end) ((uint64_t) (start) | (uint64_t) (end) << 24)
@@ -74,7 +75,8 @@ int memory_new(Memory **ret, int *ret_fd) {
 
 /** memory_trim - give the pages of empty stream buffers back; only for streams without unread bytes. */
 void memory_trim(int fd) {
-        (void) fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, MEMORY_HEAD_SIZE, 2 * STREAM_BUFFER_SIZE);
+        (void) fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, MEMORY_HEAD_SIZE,
+                         2 * STREAM_BUFFER_SIZE);
 }
 
 /** stream_memory_data - the bytes that the journal has not got yet. */
@@ -90,7 +92,8 @@ static void compact(Memory *m, unsigned stream) {
         uint64_t p = m->streams[stream].position;
         size_t start = position_start(p), end = position_end(p), n = end - start;
 
-        /* Source and target must not overlap: until the position is stored, the old bytes are the valid ones. */
+        /* Source and target must not overlap: until the position is stored, the old bytes are the valid
+         * ones. */
         if (end == 0 || n > start)
                 return;
         memcpy(b, b + start, n);

@@ -7,8 +7,9 @@
 #include "../shared/paths.h"
 
 /*
- * What a shim must still know after kill -9: a memfd that lives in systemd's fd store and is mapped, so keeping it up to
- * date costs a store instruction. Holes stay holes: an idle container touches one page of it.
+ * What a shim must still know after kill -9: a memfd that lives in systemd's fd store and is mapped, so
+ * keeping it up to date costs a store instruction. Holes stay holes: an idle container touches one page of
+ * it.
  */
 #define MEMORY_MAGIC 0x6d696873626572ULL
 #define MEMORY_VERSION 2

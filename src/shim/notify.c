@@ -9,12 +9,13 @@
 #include "../basic/str.h"
 
 /*
- * Descriptors that must outlive a kill -9 are in systemd's fd store, in groups under one FDNAME so that a group costs PID 1
- * one datagram. FDPOLL=0: a pipe whose writer is gone still holds bytes we want.
+ * Descriptors that must outlive a kill -9 are in systemd's fd store, in groups under one FDNAME so that a
+ * group costs PID 1 one datagram. FDPOLL=0: a pipe whose writer is gone still holds bytes we want.
  */
 static int notify_fd = -EBADF;
 
-/** notify_init - connect to $NOTIFY_SOCKET; without one (started by hand) all sends do nothing. Return: 0 or -errno. */
+/** notify_init - connect to $NOTIFY_SOCKET; without one (started by hand) all sends do nothing. Return: 0 or
+ * -errno. */
 int notify_init(void) {
         const char *path = getenv("NOTIFY_SOCKET");
         struct sockaddr_un sa = { .sun_family = AF_UNIX };
@@ -30,7 +31,8 @@ int notify_init(void) {
         if (sa.sun_path[0] == '@')
                 sa.sun_path[0] = 0;
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd < 0 || connect(fd, (struct sockaddr *) &sa, (socklen_t) (offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+        if (fd < 0 || connect(fd, (struct sockaddr *) &sa,
+                              (socklen_t) (offsetof(struct sockaddr_un, sun_path) + n)) < 0)
                 return negative_errno();
         notify_fd = TAKE_FD(fd);
         return 0;
@@ -46,7 +48,8 @@ int notify_send(const char *text) {
         return r < 0 ? (int) r : 0;
 }
 
-/** notify_store - put @fds (borrowed) into the store as group @name; @more: further lines in the same datagram, or "". */
+/** notify_store - put @fds (borrowed) into the store as group @name; @more: further lines in the same
+ * datagram, or "". */
 int notify_store(const char *name, const char *more, const int *fds, size_t n_fds) {
         char text[512];
         ssize_t r;
@@ -67,7 +70,8 @@ int notify_unstore(const char *name) {
 }
 
 /**
- * stored_fds_take - what systemd kept for us. The array is the caller's, the names live as long as the environment.
+ * stored_fds_take - what systemd kept for us. The array is the caller's, the names live as long as the
+ * environment.
  *
  * Return: 0, also for none; -EINVAL for a broken environment, -ENOMEM.
  */

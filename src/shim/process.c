@@ -12,8 +12,9 @@
 #include "../basic/file.h"
 
 /*
- * Children are reaped in one place. The shim is a child subreaper, so strangers turn up: the payload before its pid was
- * reported, an exec before its pid file was read, and processes nobody will ever ask for. Their statuses are kept in a ring.
+ * Children are reaped in one place. The shim is a child subreaper, so strangers turn up: the payload before
+ * its pid was reported, an exec before its pid file was read, and processes nobody will ever ask for. Their
+ * statuses are kept in a ring.
  */
 #define REMEMBERED_MAX 128
 static struct {
@@ -57,13 +58,15 @@ static void child_setup_fds(const int *fds, size_t n_fds) {
 /**
  * process_spawn - run argv[0] (searched in a fixed PATH) with @fds as its descriptors 0, 1, ...
  *
- * The child gets a clean environment (not our NOTIFY_SOCKET, which a runtime would hand on), default signal dispositions
- * and the ordinary OOM score.
+ * The child gets a clean environment (not our NOTIFY_SOCKET, which a runtime would hand on), default signal
+ * dispositions and the ordinary OOM score.
  *
  * Return: 0 or -errno of fork.
  */
 int process_spawn(char *const *argv, const int *fds, size_t n_fds, pid_t *ret) {
-        static char *const envp[] = { (char *) "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+        static char *const envp[] = {
+                (char *) "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL
+        };
         sigset_t none;
         pid_t pid;
 
@@ -123,8 +126,8 @@ static bool mask_has(const char *status, const char *key, int sig) {
 /**
  * process_ignores_signal - true if @sig cannot do anything to @pid.
  *
- * The kernel discards a signal to PID 1 of a pid namespace that has neither a handler for it nor blocks it (a blocked one
- * waits for sigwait or signalfd).
+ * The kernel discards a signal to PID 1 of a pid namespace that has neither a handler for it nor blocks it
+ * (a blocked one waits for sigwait or signalfd).
  */
 bool process_ignores_signal(pid_t pid, int sig) {
         _cleanup_free_ char *status = NULL;

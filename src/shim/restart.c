@@ -6,7 +6,8 @@
 #define RAN_WELL (10 * USEC_PER_SEC)
 
 /**
- * restart_is_due - Docker's rules: the delay starts at 100 ms, doubles up to a minute, and begins anew after a run of 10 s.
+ * restart_is_due - Docker's rules: the delay starts at 100 ms, doubles up to a minute, and begins anew after
+ * a run of 10 s.
  *
  * Return: whether to restart, and after which delay (us).
  */

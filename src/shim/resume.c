@@ -17,8 +17,8 @@
 #include "waiter.h"
 
 /*
- * A shim that was killed while its container ran finds everything in the fd store and goes on. One that was killed before
- * the payload started, or whose fd store is of a run that was finished, begins anew.
+ * A shim that was killed while its container ran finds everything in the fd store and goes on. One that was
+ * killed before the payload started, or whose fd store is of a run that was finished, begins anew.
  */
 
 static void drop_all(StoredFd *fds, size_t n) {
@@ -125,7 +125,8 @@ static int go_on(Shim *s) {
         s->started = s->created = s->go = true;
         s->cgroup_fd = s->memory->cgroup[0] ? cgroup_open(s->memory->cgroup) : -EBADF;
         journal_event(s, MESSAGE_ID_SHIM_RESUMED, LOG_NOTICE, "shim-resumed",
-                      "The container's shim was killed and has resumed; the container was not touched.", NULL);
+                      "The container's shim was killed and has resumed; the container was not touched.",
+                      NULL);
         (void) notify_send("READY=1");
         if (s->listener.fd < 0)
                 (void) control_listen(s);

@@ -8,8 +8,8 @@
 #include "../basic/str.h"
 
 /*
- * The log is one JSON object a line; only the string after the last "msg" is wanted. The resident shim needs no JSON parser
- * for that: a string literal is found and unescaped.
+ * The log is one JSON object a line; only the string after the last "msg" is wanted. The resident shim needs
+ * no JSON parser for that: a string literal is found and unescaped.
  */
 #define LOG_MAX (256 * 1024)
 
@@ -19,7 +19,9 @@ static unsigned hex4(const char *p) {
         for (unsigned i = 0; i < 4; i++) {
                 char c = p[i];
 
-                v = v << 4 | (unsigned) (c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : 0);
+                v = v << 4 | (unsigned) (c >= '0' && c <= '9'                 ? c - '0'
+                                         : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                                              : 0);
                 if (!c)
                         return '?';
         }
@@ -69,12 +71,14 @@ char *runtime_error_read(const char *log_path) {
         return last ? strdup(unescape_string(last)) : NULL;
 }
 
-/** runtime_error_code - Docker's status for a failed start: 127 no such program, 126 it cannot be run, 128 anything else. */
+/** runtime_error_code - Docker's status for a failed start: 127 no such program, 126 it cannot be run, 128
+ * anything else. */
 int runtime_error_code(const char *m) {
         if (strcasestr(m, "executable file not found") || strcasestr(m, "no such file or directory") ||
             (strcasestr(m, "executable file") && strcasestr(m, "not found")))
                 return 127;
-        if (strcasestr(m, "permission denied") || strcasestr(m, "executable: operation not permitted") || strcasestr(m, "is a directory") || strcasestr(m, "exec format error"))
+        if (strcasestr(m, "permission denied") || strcasestr(m, "executable: operation not permitted") ||
+            strcasestr(m, "is a directory") || strcasestr(m, "exec format error"))
                 return 126;
         return 128;
 }

@@ -12,7 +12,8 @@
 #include "../basic/str.h"
 #include "setup.h"
 
-/* oci.json as the engine wrote it, completed with what is known only at start: root, user, cgroup, network namespace. */
+/* oci.json as the engine wrote it, completed with what is known only at start: root, user, cgroup, network
+ * namespace. */
 #define OCI_MAX (4 * 1024 * 1024)
 
 static int object_in(json_object *o, const char *key, json_object **ret) {
@@ -49,7 +50,8 @@ static int set_user(Setup *s, json_object *process) {
                 bool has = false;
 
                 for (size_t i = 0; env && i < json_object_array_length(env); i++)
-                        has = has || startswith(json_object_get_string(json_object_array_get_idx(env, i)), "HOME=");
+                        has = has ||
+                              startswith(json_object_get_string(json_object_array_get_idx(env, i)), "HOME=");
                 if (!has) {
                         _cleanup_free_ char *home = str_concat("HOME=", ids.home[0] ? ids.home : "/");
 
@@ -98,7 +100,8 @@ static int set_network(Setup *s, json_object *linux_object) {
 
 /* Docker makes a working directory that the image lacks. Symlinks are followed inside the root only. */
 static void make_cwd(Setup *s, const char *cwd) {
-        struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+        struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
         _cleanup_free_ char *copy = strdup(cwd);
         int at = s->root_fd;
 
@@ -119,7 +122,8 @@ static void make_cwd(Setup *s, const char *cwd) {
                 slash = strrchr(copy, '/');
                 if (slash && slash[1]) {
                         *slash = 0;
-                        parent = (int) syscall(SYS_openat2, s->root_fd, copy[0] ? copy : "/", &how, sizeof(how));
+                        parent = (int) syscall(SYS_openat2, s->root_fd, copy[0] ? copy : "/", &how,
+                                               sizeof(how));
                         *slash = '/';
                         if (parent >= 0)
                                 (void) mkdirat(parent, slash + 1, 0755);

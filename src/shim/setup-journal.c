@@ -9,10 +9,11 @@
 #include "setup.h"
 
 /*
- * Did somebody stop the payload's scope? PID 1 has no memory of that once the scope is gone, and no dependency does the
- * job: PropagatesStopTo= also fires when the payload ends by itself, PartOf= keeps the dead scope loaded and its name taken.
- * But PID 1 logs `Stopping ...` before it sends a signal, so before the payload's end, so before the shim's own `exited`
- * entry on the same socket: when that one can be read, the answer can.
+ * Did somebody stop the payload's scope? PID 1 has no memory of that once the scope is gone, and no
+ * dependency does the job: PropagatesStopTo= also fires when the payload ends by itself, PartOf= keeps the
+ * dead scope loaded and its name taken. But PID 1 logs `Stopping ...` before it sends a signal, so before
+ * the payload's end, so before the shim's own `exited` entry on the same socket: when that one can be read,
+ * the answer can.
  */
 #define MESSAGE_ID_UNIT_STOPPING "de5b426a63be47a7b6ac3eaac82e2f6f"
 #define WAIT_MAX (2 * USEC_PER_SEC)
@@ -65,7 +66,8 @@ static int scan(sd_journal *j, usec_t since) {
         return r < 0 ? r : stopped ? 1 : ended ? 0 : -EAGAIN;
 }
 
-/** scope_was_stopped - by a job, not by the end of the payload. Return: 1, 0, -errno when the journal cannot tell. */
+/** scope_was_stopped - by a job, not by the end of the payload. Return: 1, 0, -errno when the journal cannot
+ * tell. */
 int scope_was_stopped(const char *id, const char *since_text) {
         usec_t end = now_monotonic() + WAIT_MAX;
         sd_journal *j = NULL;

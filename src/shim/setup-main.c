@@ -14,10 +14,10 @@
 #include "setup.h"
 
 /*
- * The helper of berth-shim: what needs libraries and ends. `berth-shim-setup ID` brings a container up (docs/contracts.md
- * section 4), `--remove PATH` takes a tree in the trash apart, `--is-shutting-down` and `--scope-was-stopped` ask PID 1 and the
- * journal. In the first form 0, 1 and 2
- * are the payload's stdio, 3 takes reports, 4 gives the go byte.
+ * The helper of berth-shim: what needs libraries and ends. `berth-shim-setup ID` brings a container up
+ * (docs/contracts.md section 4), `--remove PATH` takes a tree in the trash apart, `--is-shutting-down` and
+ * `--scope-was-stopped` ask PID 1 and the journal. In the first form 0, 1 and 2 are the payload's stdio, 3
+ * takes reports, 4 gives the go byte.
  */
 
 /** setup_fail - see setup.h. */
@@ -34,7 +34,8 @@ int setup_fail(Setup *s, int error, int code, const char *fmt, ...) {
         n = strlen(s->message);
         /* Runtimes' and users' errors say it all; ours name the system's reason as well. */
         if (error < 0 && code == 128 && error != -EIO && error != -EPROTO && n < sizeof(s->message))
-                (void) snprintf(s->message + n, sizeof(s->message) - n, ": %s", strempty(strerrordesc_np(-error)));
+                (void) snprintf(s->message + n, sizeof(s->message) - n, ": %s",
+                                strempty(strerrordesc_np(-error)));
         return error;
 }
 
@@ -188,8 +189,10 @@ static int run_remove(const char *path) {
 }
 
 static int usage(FILE *f) {
-        (void) fprintf(f, "Usage: berth-shim-setup ID | --remove PATH | --is-shutting-down | --scope-was-stopped ID SINCE\n\n"
-                          "Helper of berth-shim; see berth-shim(8).\n");
+        (void) fprintf(f,
+                       "Usage: berth-shim-setup ID | --remove PATH | --is-shutting-down | "
+                          "--scope-was-stopped ID SINCE\n\n"
+                       "Helper of berth-shim; see berth-shim(8).\n");
         return f == stdout ? 0 : 2;
 }
 

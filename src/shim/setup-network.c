@@ -10,7 +10,8 @@
 #include "../shared/unit-name.h"
 #include "setup.h"
 
-/* Which network namespace the payload gets: none of its own (host), a fresh empty one, netd's, or another container's. */
+/* Which network namespace the payload gets: none of its own (host), a fresh empty one, netd's, or another
+ * container's. */
 
 static int ask_netd(Setup *s) {
         _cleanup_buffer_ Buffer b = BUFFER_INIT(FIELDS_TEXT_MAX);
@@ -72,7 +73,9 @@ static int join_container(Setup *s, const char *id) {
                 return setup_fail(s, -ESRCH, 128, "cannot join network of a non running container: %s", id);
         (void) snprintf(path, sizeof(path), "/proc/%" PRId64 "/ns/net", pid);
         s->netns_fd = open(path, O_RDONLY | O_CLOEXEC);
-        return s->netns_fd < 0 ? setup_fail(s, negative_errno(), 128, "cannot join network of container %s", id) : 0;
+        return s->netns_fd < 0 ? setup_fail(s, negative_errno(), 128, "cannot join network of container %s",
+                                            id)
+                               : 0;
 }
 
 /** network_prepare - by shim.conf's `network`. Return: 0 or -errno. */

@@ -14,9 +14,9 @@
 #include "setup.h"
 
 /*
- * The overlay is mounted in a mount namespace of our own, which the runtime inherits: on the host no mount ever shows up.
- * Layers are given one by one (lowerdir+, Linux 6.7); older kernels get one joined option, from inside the layers' directory
- * so that forty layers fit into a page.
+ * The overlay is mounted in a mount namespace of our own, which the runtime inherits: on the host no mount
+ * ever shows up. Layers are given one by one (lowerdir+, Linux 6.7); older kernels get one joined option,
+ * from inside the layers' directory so that forty layers fit into a page.
  */
 #ifndef FSOPEN_CLOEXEC
 #define FSOPEN_CLOEXEC 1
@@ -68,7 +68,8 @@ static int check_layers(Setup *s) {
                 if (name[0] == '.' || strchr(name, '/') || strchr(name, ':'))
                         return setup_fail(s, -EINVAL, 128, "Invalid layer name '%s'", name);
                 if (access(name, F_OK) < 0)
-                        return setup_fail(s, negative_errno(), 128, "Layer %s of the image is missing", name);
+                        return setup_fail(s, negative_errno(), 128, "Layer %s of the image is missing",
+                                          name);
         }
         return 0;
 }
@@ -90,12 +91,14 @@ static int configure(Setup *s, int fs) {
         r = set_string(fs, "workdir", path);
         if (r < 0)
                 return r;
-        /* xattr-only copies of changed metadata would make layers depend on each other in ways `commit` cannot see. */
+        /* xattr-only copies of changed metadata would make layers depend on each other in ways `commit`
+         * cannot see. */
         (void) set_string(fs, "metacopy", "off");
         return syscall(SYS_fsconfig, fs, FS_CMD_CREATE, NULL, NULL, 0) < 0 ? negative_errno() : 0;
 }
 
-/** rootfs_mount - a private mount namespace with the container's root at run_dir/rootfs. Return: 0 or -errno. */
+/** rootfs_mount - a private mount namespace with the container's root at run_dir/rootfs. Return: 0 or
+ * -errno. */
 int rootfs_mount(Setup *s) {
         _cleanup_close_ int fs = -EBADF, mnt = -EBADF;
         char target[160];
@@ -120,7 +123,8 @@ int rootfs_mount(Setup *s) {
         if (r < 0)
                 return setup_fail(s, r, 128, "Cannot stack the image's layers");
         mnt = (int) syscall(SYS_fsmount, fs, 1, 0);
-        if (mnt < 0 || syscall(SYS_move_mount, mnt, "", AT_FDCWD, target, 4 /* MOVE_MOUNT_F_EMPTY_PATH */) < 0)
+        if (mnt < 0 ||
+            syscall(SYS_move_mount, mnt, "", AT_FDCWD, target, 4 /* MOVE_MOUNT_F_EMPTY_PATH */) < 0)
                 return setup_fail(s, negative_errno(), 128, "Cannot mount the container's root");
         s->root_fd = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (s->root_fd < 0)

@@ -29,10 +29,14 @@ static int run(Setup *s, char *const argv[]) {
 
 static int missing_program(Setup *s, const char *what, const char *name, int n) {
         if (memchr(name, '/', (size_t) n))
-                return setup_fail(s, -ENOENT, 127, "OCI runtime %s failed: exec: \"%.*s\": stat %.*s: no such file or directory", what,
-                                  n, name, n, name);
-        return setup_fail(s, -ENOENT, 127, "OCI runtime %s failed: exec: \"%.*s\": executable file not found in $PATH", what, n,
-                          name);
+                return setup_fail(
+                                s, -ENOENT, 127,
+                                "OCI runtime %s failed: exec: \"%.*s\": "
+                                  "stat %.*s: no such file or directory",
+                                what, n, name, n, name);
+        return setup_fail(s, -ENOENT, 127,
+                          "OCI runtime %s failed: exec: \"%.*s\": executable file not found in $PATH", what,
+                          n, name);
 }
 
 /* Clients tell 127 from 126 by Docker's own words, whatever the runtime's were. */
@@ -50,9 +54,12 @@ static int failed(Setup *s, const char *log, const char *what, int error) {
         if (code == 127 && strcasestr(message, "executable file") && shut)
                 return missing_program(s, what, open + 1, (int) (shut - open - 1));
         if (code == 126 && !strstr(message, "permission denied"))
-                return setup_fail(s, -EACCES, code, "OCI runtime %s failed: %s: permission denied", what, message);
-        if (code == 127 && !strstr(message, "no such file or directory") && !strstr(message, "executable file not found in $PATH"))
-                return setup_fail(s, -ENOENT, code, "OCI runtime %s failed: %s: no such file or directory", what, message);
+                return setup_fail(s, -EACCES, code, "OCI runtime %s failed: %s: permission denied", what,
+                                  message);
+        if (code == 127 && !strstr(message, "no such file or directory") &&
+            !strstr(message, "executable file not found in $PATH"))
+                return setup_fail(s, -ENOENT, code, "OCI runtime %s failed: %s: no such file or directory",
+                                  what, message);
         return setup_fail(s, -EIO, code, "OCI runtime %s failed: %s", what, message);
 }
 
@@ -105,8 +112,16 @@ int runtime_create(Setup *s, pid_t *ret) {
 /** runtime_start - RUNTIME start. Return: 0 or -errno with the reason noted. */
 int runtime_start(Setup *s) {
         char log[192];
-        char *const argv[] = { (char *) s->runtime, (char *) "--root", (char *) BERTH_RUNTIME_ROOT, (char *) "--log", log,
-                               (char *) "--log-format", (char *) "json", (char *) "start", s->id, NULL };
+        char *const argv[] = { (char *) s->runtime,
+                               (char *) "--root",
+                               (char *) BERTH_RUNTIME_ROOT,
+                               (char *) "--log",
+                               log,
+                               (char *) "--log-format",
+                               (char *) "json",
+                               (char *) "start",
+                               s->id,
+                               NULL };
         int r;
 
         (void) snprintf(log, sizeof(log), "%s/runtime.log", s->run_dir);
@@ -116,8 +131,15 @@ int runtime_start(Setup *s) {
 
 /** runtime_delete_forced - whatever a failed create left. */
 void runtime_delete_forced(Setup *s) {
-        char *const argv[] = { (char *) s->runtime, (char *) "--root", (char *) BERTH_RUNTIME_ROOT, (char *) "--log",
-                               (char *) "/dev/null", (char *) "delete", (char *) "--force", s->id, NULL };
+        char *const argv[] = { (char *) s->runtime,
+                               (char *) "--root",
+                               (char *) BERTH_RUNTIME_ROOT,
+                               (char *) "--log",
+                               (char *) "/dev/null",
+                               (char *) "delete",
+                               (char *) "--force",
+                               s->id,
+                               NULL };
 
         (void) run(s, argv);
 }

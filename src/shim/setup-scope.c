@@ -19,9 +19,10 @@
 #include "setup.h"
 
 /*
- * The payload's scope. PID 1 is asked over its private socket: no broker in between, and JobRemoved comes without a
- * subscription. The request is sent first and its answer awaited last. The scope needs a process from its first moment, a
- * placeholder; before a controller is enabled below the scope that one has to be in a leaf, so a second one is born there.
+ * The payload's scope. PID 1 is asked over its private socket: no broker in between, and JobRemoved comes
+ * without a subscription. The request is sent first and its answer awaited last. The scope needs a process
+ * from its first moment, a placeholder; before a controller is enabled below the scope that one has to be in
+ * a leaf, so a second one is born there.
  */
 #define CALL_TIMEOUT (25 * USEC_PER_SEC)
 #define RETRY_MAX (10 * USEC_PER_MSEC)
@@ -84,7 +85,8 @@ static int put_property(sd_bus_message *m, const char *text) {
         case 's':
                 return sd_bus_message_append(m, "(sv)", copy, "s", value);
         case 'b':
-                return sd_bus_message_append(m, "(sv)", copy, "b", streq(value, "1") || streq(value, "true"));
+                return sd_bus_message_append(m, "(sv)", copy, "b",
+                                             streq(value, "1") || streq(value, "true"));
         case 't':
         case 'u':
                 r = parse_u64(value, type[0] == 'u' ? UINT32_MAX : UINT64_MAX, &u);
@@ -109,14 +111,12 @@ static int put_properties(Setup *s, Scope *scope, sd_bus_message *m) {
         description = str_concat("Container ", strempty(fields_get(&s->conf, "name")), " (", short_id, ")");
         if (!description)
                 return -ENOMEM;
-        r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)(sv)(sv)",
-                                  "Description", "s", description,
-                                  "PIDs", "au", 1, (uint32_t) scope->placeholder,
-                                  "Slice", "s", BERTH_SLICE,
-                                  "Delegate", "b", 1,
-                                  "CollectMode", "s", "inactive-or-failed",
-                                  "KillSignal", "i", (int32_t) (sig > 0 ? sig : SIGTERM),
-                                  "TimeoutStopUSec", "t", timeout < 0 ? UINT64_MAX : (uint64_t) timeout * USEC_PER_SEC + USEC_PER_SEC);
+        r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)(sv)(sv)", "Description", "s", description, "PIDs",
+                                  "au", 1, (uint32_t) scope->placeholder, "Slice", "s", BERTH_SLICE,
+                                  "Delegate", "b", 1, "CollectMode", "s", "inactive-or-failed", "KillSignal",
+                                  "i", (int32_t) (sig > 0 ? sig : SIGTERM), "TimeoutStopUSec", "t",
+                                  timeout < 0 ? UINT64_MAX
+                                              : (uint64_t) timeout * USEC_PER_SEC + USEC_PER_SEC);
         /* At shutdown the shim is stopped first and stops the payload in Docker's way. */
         if (r >= 0)
                 r = sd_bus_message_append(m, "(sv)", "Before", "as", 1, service);
@@ -185,8 +185,9 @@ static int send_request(Setup *s, Scope *scope) {
         sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(scope->bus, &m, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-                                           "org.freedesktop.systemd1.Manager", "StartTransientUnit");
+        r = sd_bus_message_new_method_call(scope->bus, &m, "org.freedesktop.systemd1",
+                                           "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager",
+                                           "StartTransientUnit");
         if (r >= 0)
                 r = sd_bus_message_append(m, "ss", scope->unit, "fail");
         if (r >= 0)
@@ -203,7 +204,8 @@ static int send_request(Setup *s, Scope *scope) {
         return r;
 }
 
-/* Let the connection make progress without waiting: authentication and the request leave while mounts are made. */
+/* Let the connection make progress without waiting: authentication and the request leave while mounts are
+ * made. */
 static void push(sd_bus *bus) {
         while (sd_bus_process(bus, NULL) > 0)
                 ;
@@ -224,7 +226,8 @@ int scope_request(Setup *s, Scope **ret) {
         r = open_bus(&scope->bus);
         if (r >= 0)
                 r = sd_bus_match_signal(scope->bus, NULL, NULL, "/org/freedesktop/systemd1",
-                                        "org.freedesktop.systemd1.Manager", "JobRemoved", on_job_removed, scope);
+                                        "org.freedesktop.systemd1.Manager", "JobRemoved", on_job_removed,
+                                        scope);
         if (r >= 0)
                 r = send_request(s, scope);
         if (r < 0)
@@ -247,18 +250,21 @@ static int wait_job(Setup *s, Scope *scope) {
                         usec_t now = now_monotonic();
 
                         if (now >= end)
-                                return setup_fail(s, -ETIMEDOUT, 128, "systemd did not start %s in time", scope->unit);
+                                return setup_fail(s, -ETIMEDOUT, 128, "systemd did not start %s in time",
+                                                  scope->unit);
                         r = sd_bus_wait(scope->bus, end - now);
                 }
                 if (r < 0)
-                        return setup_fail(s, r, 128, "The connection to systemd broke while starting %s", scope->unit);
+                        return setup_fail(s, r, 128, "The connection to systemd broke while starting %s",
+                                          scope->unit);
         }
         return 0;
 }
 
 /*
- * A shim that was killed during a start leaves its scope behind, and after a restart the last one may still be on its way
- * out. Nobody else can own it: empty it, then ask again whenever PID 1 has told us something, until it has been collected.
+ * A shim that was killed during a start leaves its scope behind, and after a restart the last one may still
+ * be on its way out. Nobody else can own it: empty it, then ask again whenever PID 1 has told us something,
+ * until it has been collected.
  */
 static int replace_leftover(Setup *s, Scope *scope) {
         _cleanup_free_ char *path = str_concat("/sys/fs/cgroup/berth.slice/", scope->unit, "/cgroup.kill");
@@ -268,9 +274,11 @@ static int replace_leftover(Setup *s, Scope *scope) {
         if (!path)
                 return -ENOMEM;
         (void) write_string_at(AT_FDCWD, path, "1");
-        /* One whose only process was killed before PID 1 could move it is empty from the start and never ends by itself. */
+        /* One whose only process was killed before PID 1 could move it is empty from the start and never
+         * ends by itself. */
         (void) sd_bus_call_method(scope->bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-                                  "org.freedesktop.systemd1.Manager", "StopUnit", NULL, NULL, "ss", scope->unit, "replace");
+                                  "org.freedesktop.systemd1.Manager", "StopUnit", NULL, NULL, "ss",
+                                  scope->unit, "replace");
         while (scope->exists && now_monotonic() < end) {
                 r = sd_bus_wait(scope->bus, RETRY_MAX);
                 if (r < 0)
@@ -308,7 +316,8 @@ static int read_cgroup(pid_t pid, char **ret) {
 }
 
 static int move_to_leaf(Setup *s, Scope *scope) {
-        _cleanup_free_ char *leaf = str_concat("/sys/fs/cgroup", s->cgroup), *controllers = NULL, *file = NULL;
+        _cleanup_free_ char *leaf = str_concat("/sys/fs/cgroup", s->cgroup), *controllers = NULL,
+                            *file = NULL;
         _cleanup_close_ int fd = -EBADF;
         pid_t second;
         size_t size;
@@ -342,9 +351,11 @@ int scope_wait(Setup *s, Scope *scope) {
         if (r < 0)
                 return r;
         if (scope->error < 0)
-                return setup_fail(s, scope->error, 128, "systemd refused %s: %s", scope->unit, strempty(scope->error_text));
+                return setup_fail(s, scope->error, 128, "systemd refused %s: %s", scope->unit,
+                                  strempty(scope->error_text));
         if (!streq_ptr(scope->job_result, "done"))
-                return setup_fail(s, -EIO, 128, "systemd could not start %s: %s", scope->unit, strempty(scope->job_result));
+                return setup_fail(s, -EIO, 128, "systemd could not start %s: %s", scope->unit,
+                                  strempty(scope->job_result));
         r = read_cgroup(scope->placeholder, &cgroup);
         if (r < 0)
                 return r;

@@ -29,6 +29,10 @@ int user_resolve(Setup *s, const char *user, UserIds *ret) {
                 return setup_fail(s, r, 126, "%s", text);
         if (r < 0)
                 return r;
-        *ret = (UserIds){ .uid = u.uid, .gid = u.gid, .groups = TAKE_PTR(u.groups), .n_groups = u.n_groups, .home = TAKE_PTR(u.home) };
+        *ret = (UserIds){ .uid = u.uid,
+                          .gid = u.gid,
+                          .groups = TAKE_PTR(u.groups),
+                          .n_groups = u.n_groups,
+                          .home = TAKE_PTR(u.home) };
         return 0;
 }

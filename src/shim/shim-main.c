@@ -8,8 +8,10 @@
 #include "shim.h"
 
 static int usage(FILE *f) {
-        (void) fprintf(f, "Usage: berth-shim ID\n\n"
-                          "Runs one container of berth; started by systemd as berth@ID.service. See berth-shim(8).\n");
+        (void) fprintf(f,
+                       "Usage: berth-shim ID\n\n"
+                       "Runs one container of berth; started by systemd as berth@ID.service. "
+                          "See berth-shim(8).\n");
         return f == stdout ? 0 : 2;
 }
 

@@ -21,9 +21,10 @@
 #include "stop.h"
 
 /*
- * One Shim is one container from its start (or from a resume) to the end of its unit: STARTING (start.c) -> RUNNING, PAUSED
- * -> EXITING -> EXITED (finish.c) -> exit status. All work is done in callbacks of one loop; nothing blocks but short writes
- * to files.
+ * One Shim is one container from its start (or from a resume) to the end of its unit: STARTING (start.c) ->
+ * RUNNING, PAUSED
+ * -> EXITING -> EXITED (finish.c) -> exit status. All work is done in callbacks of one loop; nothing blocks
+ * but short writes to files.
  */
 #define EXIT_RESTART 75 /* RestartForceExitStatus= */
 
@@ -106,7 +107,8 @@ int shim_new(const char *id, Shim **ret) {
         memcpy(s->id, id, CONTAINER_ID_LENGTH);
         memcpy(s->short_id, id, CONTAINER_SHORT_ID_LENGTH);
         s->memory_fd = s->cgroup_fd = s->go_fd = s->dir_fd = s->run_fd = -EBADF;
-        s->signals = s->listener = s->payload = s->cgroup_events = s->setup_report = s->console = s->journal = SOURCE_INIT;
+        s->signals = s->listener = s->payload = s->cgroup_events = s->setup_report = s->console =
+                        s->journal = SOURCE_INIT;
         r = loop_init(&s->loop);
         if (r >= 0)
                 r = open_dirs(s);
@@ -139,7 +141,8 @@ static int start_anew(Shim *s) {
         int r;
 
         if (s->history.open_start)
-                append_simple(s, "exited", "code", "unknown"); /* it ran when the power went, or its shim's memory was lost */
+                append_simple(s, "exited", "code",
+                              "unknown"); /* it ran when the power went, or its shim's memory was lost */
         if (!s->history.running_desired)
                 append_simple(s, "desired", "state", "running");
         s->history.running_desired = true;

@@ -24,8 +24,9 @@
 #include "waiter.h"
 
 /*
- * The way up. berth-shim-setup does the work (docs/contracts.md section 4) and reports `created`, then waits for the go byte,
- * which needs the engine's parked clients to be here, then reports `started`, or `failed` at any point.
+ * The way up. berth-shim-setup does the work (docs/contracts.md section 4) and reports `created`, then waits
+ * for the go byte, which needs the engine's parked clients to be here, then reports `started`, or `failed`
+ * at any point.
  */
 #define SETTLE_DELAY (200 * USEC_PER_MSEC)
 
@@ -39,7 +40,8 @@ static void on_console(Source *source, uint32_t revents) {
                 (void) stdio_set_resize(&s->stdio, s->memory->height, s->memory->width);
 }
 
-/** shim_prepare_stdio - the container's stdio before it has any. The child's ends are made by shim_spawn_setup(). */
+/** shim_prepare_stdio - the container's stdio before it has any. The child's ends are made by
+ * shim_spawn_setup(). */
 int shim_prepare_stdio(Shim *s) {
         stdio_set_init(&s->stdio, s, NULL, s->config.tty);
         s->memory->height = s->config.height;
@@ -51,7 +53,8 @@ int shim_prepare_stdio(Shim *s) {
         return terminal_listen(s, "console.sock", &s->console, on_console);
 }
 
-/** shim_store_fds - everything a successor needs goes into the fd store, in one datagram (and stdin, which may have to go). */
+/** shim_store_fds - everything a successor needs goes into the fd store, in one datagram (and stdin, which
+ * may have to go). */
 void shim_store_fds(Shim *s) {
         FdIdentity *known = s->memory->fds;
         int fds[6];
@@ -83,7 +86,8 @@ static void on_created(Shim *s, const Fields *f) {
         s->memory->pid = (int32_t) pid;
         (void) snprintf(s->memory->cgroup, sizeof(s->memory->cgroup), "%s", cgroup);
         s->cgroup_fd = cgroup[0] ? cgroup_open(cgroup) : -EBADF;
-        /* It is our child (the runtime has gone) and not reaped before we ask, so the number is still its own. */
+        /* It is our child (the runtime has gone) and not reaped before we ask, so the number is still its
+         * own. */
         s->payload.fd = process_pidfd_open((pid_t) pid);
         if (s->console.fd >= 0)
                 on_console(&s->console, 0);
@@ -92,7 +96,8 @@ static void on_created(Shim *s, const Fields *f) {
         shim_check_go(s);
 }
 
-/** shim_check_go - let the helper start the payload when it is created and the engine's clients are attached. */
+/** shim_check_go - let the helper start the payload when it is created and the engine's clients are
+ * attached. */
 void shim_check_go(Shim *s) {
         if (s->go)
                 timer_disarm(&s->loop, &s->go_timer);
@@ -142,7 +147,8 @@ static void announce_started(Shim *s) {
         if (r >= 0)
                 event_send(s, &b);
         r = buffer_appendf(&extra, "CONTAINER_PID=%d\n", s->memory->pid);
-        journal_event(s, MESSAGE_ID_CONTAINER_STARTED, LOG_INFO, "started", "Container started.", r < 0 ? NULL : &extra);
+        journal_event(s, MESSAGE_ID_CONTAINER_STARTED, LOG_INFO, "started", "Container started.",
+                      r < 0 ? NULL : &extra);
 }
 
 static void on_started(Shim *s) {
@@ -209,13 +215,15 @@ static int open_nulls(int child[3]) {
 /** shim_spawn_setup - make the pipes and start the helper. Return: 0 or -errno. */
 int shim_spawn_setup(Shim *s) {
         char *const argv[] = { (char *) BERTH_LIBEXEC_DIR "/berth-shim-setup", s->id, NULL };
-        int fds[5] = { -EBADF, -EBADF, -EBADF, -EBADF, -EBADF }, report[2] = { -EBADF, -EBADF }, go[2] = { -EBADF, -EBADF };
+        int fds[5] = { -EBADF, -EBADF, -EBADF, -EBADF, -EBADF }, report[2] = { -EBADF, -EBADF },
+            go[2] = { -EBADF, -EBADF };
         int r = 0;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0 || pipe2(go, O_CLOEXEC) < 0)
                 r = negative_errno();
         if (r >= 0)
-                r = s->config.tty ? open_nulls(fds) : stdio_set_make_pipes(&s->stdio, s->config.stdin_open, fds);
+                r = s->config.tty ? open_nulls(fds)
+                                  : stdio_set_make_pipes(&s->stdio, s->config.stdin_open, fds);
         fds[3] = report[1];
         fds[4] = go[0];
         if (r >= 0)

@@ -14,9 +14,10 @@
 #include "shim.h"
 
 /*
- * Output flows from the payload's pipe (or terminal) to the attached clients and, for the container's own streams, to the
- * journal. Nothing is queued for the journal: bytes stay where they were read until it has taken them, and while it takes
- * none the pipe is not read, so a full journal slows the payload down and loses nothing.
+ * Output flows from the payload's pipe (or terminal) to the attached clients and, for the container's own
+ * streams, to the journal. Nothing is queued for the journal: bytes stay where they were read until it has
+ * taken them, and while it takes none the pipe is not read, so a full journal slows the payload down and
+ * loses nothing.
  */
 #define EXEC_READ_SIZE (16 * 1024)
 #define TRIM_DELAY (3 * USEC_PER_SEC)
@@ -231,8 +232,8 @@ static void on_input_ready(Source *source, uint32_t revents) {
 /**
  * stdio_set_write - give bytes to the process's stdin.
  *
- * Return: bytes taken, 0 when it takes none now (client_resume_all_input() is called when it does), -EPIPE when it never
- * will again, -ENOTCONN when there is no stdin (yet).
+ * Return: bytes taken, 0 when it takes none now (client_resume_all_input() is called when it does), -EPIPE
+ * when it never will again, -ENOTCONN when there is no stdin (yet).
  */
 ssize_t stdio_set_write(StdioSet *t, const void *data, size_t size) {
         ssize_t n;
@@ -251,7 +252,8 @@ ssize_t stdio_set_write(StdioSet *t, const void *data, size_t size) {
         return -EPIPE;
 }
 
-/** stdio_set_close_input - end of file for the process. The fd store holds a copy of the pipe, which must go as well. */
+/** stdio_set_close_input - end of file for the process. The fd store holds a copy of the pipe, which must go
+ * as well. */
 void stdio_set_close_input(StdioSet *t) {
         if (t->in.fd < 0 || t->tty)
                 return;

@@ -12,9 +12,10 @@
 #include "notify.h"
 
 /*
- * However a stop comes in (a message, SIGTERM from systemd for the service, the scope or the whole host), the order is: the
- * wish is on disk, the payload gets its signal, at the time-out the cgroup is killed. Only a host that shuts down leaves the
- * wish alone: a container that should run is to come back at the next boot.
+ * However a stop comes in (a message, SIGTERM from systemd for the service, the scope or the whole host),
+ * the order is: the wish is on disk, the payload gets its signal, at the time-out the cgroup is killed. Only
+ * a host that shuts down leaves the wish alone: a container that should run is to come back at the next
+ * boot.
  */
 #define TIMEOUT_MARGIN 15
 
@@ -60,7 +61,8 @@ static void thaw(Shim *s) {
         s->memory->status = SHIM_RUNNING;
 }
 
-/** stop_begin - signal now, kill after @timeout seconds (-1: never). While starting, the stop happens when it is up. */
+/** stop_begin - signal now, kill after @timeout seconds (-1: never). While starting, the stop happens when
+ * it is up. */
 void stop_begin(Shim *s, int sig, int64_t timeout) {
         if (s->will_restart) {
                 shim_cancel_restart(s);
@@ -72,7 +74,8 @@ void stop_begin(Shim *s, int sig, int64_t timeout) {
         exec_kill_runtimes(s);
         extend_timeout(timeout);
         if (process_ignores_signal(s->memory->pid, sig)) {
-                log_info("The container's first process has no handler for %s, which the kernel therefore ignores; killing it.",
+                log_info("The container's first process has no handler for %s, "
+                         "which the kernel therefore ignores; killing it.",
                          strempty(signal_to_name(sig)));
                 timeout = 0;
         } else if (process_pidfd_signal(s->payload.fd, sig) < 0)
@@ -105,15 +108,18 @@ static void stop_now(Shim *s) {
 
 /** stop_on_sigterm - systemd wants the unit down: find out whether it wants the whole host down. */
 void stop_on_sigterm(Shim *s) {
-        char *const argv[] = { (char *) BERTH_LIBEXEC_DIR "/berth-shim-setup", (char *) "--is-shutting-down", NULL };
+        char *const argv[] = { (char *) BERTH_LIBEXEC_DIR "/berth-shim-setup", (char *) "--is-shutting-down",
+                               NULL };
 
         s->memory->no_restart = true;
-        /* Once the payload has gone by itself there is nothing to stop; only a restart that is due would be. */
+        /* Once the payload has gone by itself there is nothing to stop; only a restart that is due would be.
+         */
         if (s->status >= SHIM_EXITING && !s->will_restart)
                 return;
         if (s->shutdown_query_pid > 0)
                 return;
-        /* Elsewhere the wish does not decide about the next boot (docs/contracts.md section 4), so nobody has to ask. */
+        /* Elsewhere the wish does not decide about the next boot (docs/contracts.md section 4), so nobody
+         * has to ask. */
         if (s->config.restart != RESTART_UNLESS_STOPPED || !s->history.running_desired ||
             process_spawn(argv, NULL, 0, &s->shutdown_query_pid) < 0) {
                 stop_wanted(s);

@@ -20,7 +20,8 @@ static int fill_path(const Shim *s, const char *name, struct sockaddr_un *ret) {
         return n >= (int) sizeof(ret->sun_path) ? -ENAMETOOLONG : 0;
 }
 
-/** terminal_listen - a socket @name in the run directory; @callback should call terminal_receive(). Return: 0 or -errno. */
+/** terminal_listen - a socket @name in the run directory; @callback should call terminal_receive(). Return:
+ * 0 or -errno. */
 int terminal_listen(Shim *s, const char *name, Source *source, SourceCallback callback) {
         _cleanup_close_ int fd = -EBADF;
         struct sockaddr_un sa;

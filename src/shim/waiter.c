@@ -10,8 +10,8 @@
 #include "shim.h"
 
 /*
- * HTTP clients of `wait`. The engine has sent the response head; the answer is one chunk and the end, after which the
- * connection is closed.
+ * HTTP clients of `wait`. The engine has sent the response head; the answer is one chunk and the end, after
+ * which the connection is closed.
  */
 struct Waiter {
         Waiter *next;
@@ -116,7 +116,9 @@ void waiter_store_all(Shim *s) {
 
                         if (m->used)
                                 continue;
-                        *m = (ClientMemory){ .used = true, .waiter = true, .condition = (uint8_t) w->condition, .exec = -1 };
+                        *m = (ClientMemory){
+                                .used = true, .waiter = true, .condition = (uint8_t) w->condition, .exec = -1
+                        };
                         (void) snprintf(name, sizeof(name), "c%u", i);
                         if (notify_store(name, "", &w->source.fd, 1) < 0) {
                                 m->used = false;
