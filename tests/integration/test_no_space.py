@@ -74,4 +74,5 @@ def test_a_container_fills_the_disk():
     assert "No space left on device" in r.err and r.out == "still here\n", r
     assert harness.inspect("filler")["State"]["Status"] == "exited"
     berth("rm", "filler")
+    wait_for(lambda: not os.listdir(STATE + "/trash"), what="the space is free again")
     berth("run", "--rm", "--network", "none", "busybox", "sh", "-c", "head -c 1000000 /dev/zero >/small")
