@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "../cmocka-prelude.h"
+
+#include "runtime/kernel-call.h"
+#include "runtime/mount-options.h"
+
+static SpecMount apply(const char *const *options, int expected) {
+        SpecMount m = { .destination = "/d", .type = "tmpfs" };
+        int r = 0;
+
+        for (; *options && r >= 0; options++)
+                r = mount_option_apply(&m, *options);
+        assert_int_equal(r, expected);
+        return m;
+}
+#define APPLY(...) apply((const char *const[]) { __VA_ARGS__, NULL }, 0)
+
+static void test_flags(void **state) {
+        SpecMount m = APPLY("ro", "nosuid", "nodev", "noexec", "size=1m", "mode=755");
+
+        assert_int_equal(m.attr_set, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        assert_int_equal(m.attr_clear, 0);
+        assert_string_equal(m.data, "size=1m,mode=755");
+        free(m.data);
+}
+
+static void test_last_one_wins(void **state) {
+        SpecMount m = APPLY("ro", "rw", "suid", "nosuid");
+
+        assert_int_equal(m.attr_set, MOUNT_ATTR_NOSUID);
+        assert_int_equal(m.attr_clear, MOUNT_ATTR_RDONLY);
+        assert_null(m.data);
+        /* The access time is one field of several bits, and must be cleared as a whole. */
+        m = APPLY("noatime", "strictatime");
+        assert_int_equal(m.attr_set, MOUNT_ATTR_STRICTATIME);
+        assert_int_equal(m.attr_clear, MOUNT_ATTR__ATIME);
+}
+
+static void test_recursive(void **state) {
+        SpecMount m = APPLY("rbind", "rro", "rnosuid", "rslave");
+
+        assert_true(m.bind && m.recursive && m.propagation_recursive);
+        assert_int_equal(m.attr_set, 0);
+        assert_int_equal(m.rec_attr_set, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
+        assert_int_equal(m.propagation, MS_SLAVE);
+        /* "rw" is an option of its own and not a recursive "w". */
+        m = APPLY("rw");
+        assert_int_equal(m.rec_attr_set | m.rec_attr_clear, 0);
+}
+
+static void test_unsupported(void **state) {
+        (void) apply((const char *const[]) { "copy-symlink", NULL }, -EOPNOTSUPP);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_flags),
+                cmocka_unit_test(test_last_one_wins),
+                cmocka_unit_test(test_recursive),
+                cmocka_unit_test(test_unsupported),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
