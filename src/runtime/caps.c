@@ -64,7 +64,8 @@ unsigned caps_last(void) {
         return ELEMENTSOF(names);
 }
 
-/** caps_add - add a capability by name, with or without CAP_. The spec wants unknown ones warned about and left out. */
+/** caps_add - add a capability by name, with or without CAP_. The spec wants unknown ones warned about and
+ * left out. */
 void caps_add(uint64_t *set, const char *name) {
         const char *bare = strncasecmp(name, "CAP_", 4) == 0 ? name + 4 : name;
 
@@ -77,8 +78,8 @@ void caps_add(uint64_t *set, const char *name) {
 }
 
 /**
- * caps_drop_bounding - take everything that is not in the bounding set out of it. Needs CAP_SETPCAP, so it comes
- * before anything else is dropped.
+ * caps_drop_bounding - take everything that is not in the bounding set out of it. Needs CAP_SETPCAP, so it
+ * comes before anything else is dropped.
  */
 int caps_drop_bounding(const uint64_t caps[_CAP_SET_MAX]) {
         for (unsigned i = 0; i < 64; i++) {
@@ -104,8 +105,9 @@ static int get_permitted(uint64_t *ret) {
 }
 
 /**
- * caps_apply - set permitted, effective, inheritable, then ambient. What the caller itself does not hold cannot be
- * given (a host without CAP_SYS_RESOURCE, say): it is left out with a warning, as asking for less is safe.
+ * caps_apply - set permitted, effective, inheritable, then ambient. What the caller itself does not hold
+ * cannot be given (a host without CAP_SYS_RESOURCE, say): it is left out with a warning, as asking for less
+ * is safe.
  */
 int caps_apply(const uint64_t caps[_CAP_SET_MAX]) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };

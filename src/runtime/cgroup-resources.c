@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* linux.resources as files of cgroup v2. Only what is given is written; what v2 does not have is refused by name. */
+/* linux.resources as files of cgroup v2. Only what is given is written; what v2 does not have is refused by
+ * name. */
 #include "cgroup-resources.h"
 
 #include <inttypes.h>
@@ -26,7 +27,8 @@ static int put(const Target *t, const char *file, const char *value) {
                 r = write_string_at(t->fd, file, value);
         }
         if (r == -ENOENT)
-                return fail_text(EOPNOTSUPP, "cgroup %s: %s: the controller is not available", t->path, file);
+                return fail_text(EOPNOTSUPP, "cgroup %s: %s: the controller is not available", t->path,
+                                 file);
         return r < 0 ? fail_errno(r, "cgroup %s: write \"%s\" to %s", t->path, value, file) : 0;
 }
 
@@ -51,13 +53,16 @@ static int apply_memory(const Target *t, json_object *m) {
             (r = spec_flag(m, "linux.resources.memory", "disableOOMKiller", &no_oom_kill)) < 0)
                 return r;
         if (no_oom_kill)
-                return fail_text(EOPNOTSUPP, "config.json: linux.resources.memory.disableOOMKiller: not in cgroup v2");
+                return fail_text(EOPNOTSUPP,
+                                 "config.json: linux.resources.memory.disableOOMKiller: not in cgroup v2");
         /* Deprecated in the specification and without a counterpart in v2. */
         if (kernel > 0)
                 runtime_warning("linux.resources.memory.kernel is ignored: not in cgroup v2");
         if (swap > 0 && (limit <= 0 || swap < limit))
-                return fail_text(EINVAL, "config.json: linux.resources.memory.swap: must be memory plus swap");
-        /* A cgroup that holds more swap than the new total keeps the write of memory.max from failing this way round. */
+                return fail_text(EINVAL,
+                                 "config.json: linux.resources.memory.swap: must be memory plus swap");
+        /* A cgroup that holds more swap than the new total keeps the write of memory.max from failing this
+         * way round. */
         if (swap != 0) {
                 r = put_limit(t, "memory.swap.max", swap < 0 ? -1 : swap - limit);
                 /* A kernel without swap accounting cannot exceed the memory limit by swap either. */
@@ -92,7 +97,8 @@ static int apply_cpu(const Target *t, json_object *c) {
             (r = spec_string(c, "linux.resources.cpu", "mems", &mems)) < 0)
                 return r;
         if (rt > 0)
-                return fail_text(EOPNOTSUPP, "config.json: linux.resources.cpu.realtimeRuntime: not in cgroup v2");
+                return fail_text(EOPNOTSUPP,
+                                 "config.json: linux.resources.cpu.realtimeRuntime: not in cgroup v2");
         if (idle >= 0 && (r = put_limit(t, "cpu.idle", idle)) < 0)
                 return r;
         if (shares > 0 && (r = put_limit(t, "cpu.weight", shares_to_weight(shares))) < 0)
@@ -129,7 +135,8 @@ static int throttle(const Target *t, json_object *io, const char *key, const cha
                     spec_int(d, key, "minor", 0, UINT32_MAX, &minor) < 0 ||
                     spec_int(d, key, "rate", 0, INT64_MAX, &rate) < 0)
                         return -EINVAL;
-                (void) snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %s=%" PRId64, major, minor, name, rate);
+                (void) snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %s=%" PRId64, major, minor,
+                                name, rate);
                 r = put(t, "io.max", text);
         }
         return r < 0 ? r : 0;
@@ -150,7 +157,8 @@ static int apply_io(const Target *t, json_object *io) {
             (r = spec_array(io, "linux.resources.blockIO", "weightDevice", &devices, &n)) < 0)
                 return r;
         if (leaf > 0)
-                return fail_text(EOPNOTSUPP, "config.json: linux.resources.blockIO.leafWeight: not in cgroup v2");
+                return fail_text(EOPNOTSUPP,
+                                 "config.json: linux.resources.blockIO.leafWeight: not in cgroup v2");
         /* 10 to 1000 of v1; io.weight runs from 1 to 10000. */
         if (weight > 0) {
                 int64_t v2 = weight <= 10 ? 1 : 1 + (weight - 10) * 9999 / 990;
@@ -193,7 +201,9 @@ static int apply_hugetlb(const Target *t, json_object *list, size_t n) {
                 if (r < 0)
                         return r;
                 if (isempty(size) || strlen(size) > 16 || strchr(size, '/') || strchr(size, '.'))
-                        return fail_text(EINVAL, "config.json: linux.resources.hugepageLimits.pageSize: \"%s\"", size);
+                        return fail_text(EINVAL,
+                                         "config.json: linux.resources.hugepageLimits.pageSize: \"%s\"",
+                                         size);
                 (void) snprintf(file, sizeof(file), "hugetlb.%s.max", size);
                 r = put_limit(t, file, limit);
                 if (r < 0)
@@ -230,9 +240,13 @@ static int apply_unified(const Target *t, json_object *unified) {
                 int r;
 
                 if (strchr(file, '/') || !strchr(file, '.') || file[0] == '.')
-                        return fail_text(EINVAL, "config.json: linux.resources.unified: \"%s\" is no cgroup file", file);
+                        return fail_text(EINVAL,
+                                         "config.json: linux.resources.unified: \"%s\" is no cgroup file",
+                                         file);
                 if (!json_object_is_type(value, json_type_string))
-                        return fail_text(EINVAL, "config.json: linux.resources.unified: %s: expected a string", file);
+                        return fail_text(EINVAL,
+                                         "config.json: linux.resources.unified: %s: expected a string",
+                                         file);
                 r = put(t, file, json_object_get_string(value));
                 if (r < 0)
                         return r;

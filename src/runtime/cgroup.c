@@ -81,7 +81,9 @@ int cgroup_create(const char *path, unsigned *ret_made) {
         if (!copy)
                 return -ENOMEM;
         if (!path_is_safe(path))
-                return fail_text(EINVAL, "config.json: linux.cgroupsPath: \"%s\" is not a clean absolute path", path);
+                return fail_text(EINVAL,
+                                 "config.json: linux.cgroupsPath: \"%s\" is not a clean absolute path",
+                                 path);
         for (p = copy + strspn(copy, "/"); *p;) {
                 char *end = p + strcspn(p, "/");
                 bool last = !*end;
@@ -162,8 +164,8 @@ int cgroup_of_pid(pid_t pid, char **ret) {
 }
 
 /**
- * cgroup_enable_controllers - let the controller of @file ("memory.max") work in @path, by subtree_control of every
- * level above it.
+ * cgroup_enable_controllers - let the controller of @file ("memory.max") work in @path, by subtree_control
+ * of every level above it.
  */
 int cgroup_enable_controllers(const char *path, const char *file) {
         _cleanup_close_ int fd = open_mount();
@@ -377,9 +379,11 @@ static int remove_below(int dir_fd, const char *name, unsigned depth) {
 }
 
 /**
- * cgroup_remove - remove a cgroup and what the payload made in it, waiting (bounded) for dying processes to be gone.
+ * cgroup_remove - remove a cgroup and what the payload made in it, waiting (bounded) for dying processes to
+ * be gone.
  *
- * Return: 0 also when it does not exist, -EBUSY or -ETIMEDOUT when processes stay, or -errno; with a message.
+ * Return: 0 also when it does not exist, -EBUSY or -ETIMEDOUT when processes stay, or -errno; with a
+ * message.
  */
 int cgroup_remove(const char *path) {
         _cleanup_close_ int mount = open_mount(), fd = -EBADF;

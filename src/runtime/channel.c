@@ -9,7 +9,9 @@
 
 /** channel_pair - two connected ends, close-on-exec. */
 int channel_pair(int ret[2]) {
-        return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0 ? fail_errno(errno, "socketpair") : 0;
+        return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0
+                               ? fail_errno(errno, "socketpair")
+                               : 0;
 }
 
 /** channel_send - one message; @text may be NULL. Return: 0 or -errno. */
@@ -49,8 +51,8 @@ int channel_receive(int fd, char text[CHANNEL_TEXT_MAX]) {
 }
 
 /**
- * channel_receive_from - as channel_receive(), but the death of the process behind @pidfd is an end of file too, whoever
- * else may still hold its end of the channel.
+ * channel_receive_from - as channel_receive(), but the death of the process behind @pidfd is an end of file
+ * too, whoever else may still hold its end of the channel.
  */
 int channel_receive_from(int fd, int pidfd, char text[CHANNEL_TEXT_MAX]) {
         struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };

@@ -4,8 +4,8 @@
 #include <stddef.h>
 
 /*
- * One byte of type and an optional text per message, between the runtime and the process it sets up. Both ends are
- * SEQPACKET, so a message is whole or absent, and the end of the peer is an end of file.
+ * One byte of type and an optional text per message, between the runtime and the process it sets up. Both
+ * ends are SEQPACKET, so a message is whole or absent, and the end of the peer is an end of file.
  */
 typedef enum ChannelMessage {
         CHANNEL_EOF = 0,

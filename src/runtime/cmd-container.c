@@ -42,7 +42,8 @@ int cmd_state(const Globals *g, int argc, char **argv) {
                 r = state_to_oci(&s, state_status(&s), &o);
         if (r < 0)
                 return r;
-        (void) puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+        (void) puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+                                                                      JSON_C_TO_STRING_NOSLASHESCAPE));
         return 0;
 }
 

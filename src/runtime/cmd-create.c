@@ -13,8 +13,16 @@
 #include "foreground.h"
 #include "runtime-log.h"
 
-enum { OPT_PID_FILE = 256, OPT_CONSOLE_SOCKET, OPT_PIDFD_SOCKET, OPT_NO_PIVOT, OPT_NO_NEW_KEYRING, OPT_PRESERVE_FDS,
-       OPT_KEEP, OPT_NO_SUBREAPER };
+enum {
+        OPT_PID_FILE = 256,
+        OPT_CONSOLE_SOCKET,
+        OPT_PIDFD_SOCKET,
+        OPT_NO_PIVOT,
+        OPT_NO_NEW_KEYRING,
+        OPT_PRESERVE_FDS,
+        OPT_KEEP,
+        OPT_NO_SUBREAPER
+};
 
 typedef struct RunOptions {
         CreateOptions create;

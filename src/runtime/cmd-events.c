@@ -53,7 +53,8 @@ static int add_cpu(int cgroup, json_object *data) {
                 r = json_set_int(usage, "total", read_number(cgroup, "cpu.stat", "usage_usec") * 1000);
         if (r >= 0)
                 r = json_set_int(usage, "user", read_number(cgroup, "cpu.stat", "user_usec") * 1000);
-        return r >= 0 ? json_set_int(usage, "kernel", read_number(cgroup, "cpu.stat", "system_usec") * 1000) : r;
+        return r >= 0 ? json_set_int(usage, "kernel", read_number(cgroup, "cpu.stat", "system_usec") * 1000)
+                      : r;
 }
 
 static int add_pids(int cgroup, json_object *data) {
@@ -88,13 +89,15 @@ int cmd_events(const Globals *g, int argc, char **argv) {
         }
         if (!stats)
                 return fail_text(EOPNOTSUPP, "events without --stats is not supported");
-        if ((r = command_single_id(argc, argv, optind, &id)) < 0 || (r = state_load(g->root, id, false, &s)) < 0)
+        if ((r = command_single_id(argc, argv, optind, &id)) < 0 ||
+            (r = state_load(g->root, id, false, &s)) < 0)
                 return r;
         cgroup = cgroup_open(s.cgroup);
         if (cgroup < 0)
                 return cgroup;
-        if ((r = add_cpu(cgroup, data)) < 0 || (r = add_memory(cgroup, data)) < 0 || (r = add_pids(cgroup, data)) < 0 ||
-            (r = json_set_str(event, "type", "stats")) < 0 || (r = json_set_str(event, "id", id)) < 0)
+        if ((r = add_cpu(cgroup, data)) < 0 || (r = add_memory(cgroup, data)) < 0 ||
+            (r = add_pids(cgroup, data)) < 0 || (r = json_set_str(event, "type", "stats")) < 0 ||
+            (r = json_set_str(event, "id", id)) < 0)
                 return r;
         (void) puts(json_text(event));
         return 0;

@@ -61,8 +61,10 @@ static int add_linux(json_object *root) {
                 r = json_set(o, "capabilities", new_array(caps, caps_last()));
         if (r >= 0)
                 r = json_set(o, "cgroup", cgroup);
-        if (r < 0 || (r = json_set_bool(cgroup, "v1", false)) < 0 || (r = json_set_bool(cgroup, "v2", true)) < 0 ||
-            (r = json_set_bool(cgroup, "systemd", false)) < 0 || (r = json_set_bool(cgroup, "systemdUser", false)) < 0 ||
+        if (r < 0 || (r = json_set_bool(cgroup, "v1", false)) < 0 ||
+            (r = json_set_bool(cgroup, "v2", true)) < 0 ||
+            (r = json_set_bool(cgroup, "systemd", false)) < 0 ||
+            (r = json_set_bool(cgroup, "systemdUser", false)) < 0 ||
             (r = json_set_bool(cgroup, "rdma", true)) < 0 || (r = add_seccomp(o)) < 0 ||
             (r = json_set(o, "apparmor", new_enabled(true))) < 0 ||
             (r = json_set(o, "selinux", new_enabled(true))) < 0 ||
@@ -87,10 +89,12 @@ int cmd_features(const Globals *g, int argc, char **argv) {
             (r = json_set_str(root, "ociVersionMin", "1.0.0")) < 0 ||
             (r = json_set_str(root, "ociVersionMax", "1.2.0")) < 0 ||
             (r = json_set(root, "hooks", new_array(hook_names, _HOOK_MAX))) < 0 ||
-            (r = json_set(root, "mountOptions", new_array(options, mount_options_known(options, ELEMENTSOF(options))))) < 0 ||
+            (r = json_set(root, "mountOptions",
+                          new_array(options, mount_options_known(options, ELEMENTSOF(options))))) < 0 ||
             (r = add_linux(root)) < 0 ||
             (r = json_set_str(annotations, "org.berth.runtime.version", BERTH_VERSION)) < 0)
                 return r;
-        (void) puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+        (void) puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
+                                                                         JSON_C_TO_STRING_NOSLASHESCAPE));
         return 0;
 }

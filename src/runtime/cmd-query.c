@@ -73,8 +73,9 @@ int cmd_list(const Globals *g, int argc, char **argv) {
                         (void) puts(json_string_or(o, "id", ""));
                 else
                         (void) printf("%-12s %-10d %-10s %-40s %s\n", json_string_or(o, "id", ""),
-                                      json_object_get_int(json_get(o, "pid")), json_string_or(o, "status", ""),
-                                      json_string_or(o, "bundle", ""), json_string_or(o, "created", ""));
+                                      json_object_get_int(json_get(o, "pid")),
+                                      json_string_or(o, "status", ""), json_string_or(o, "bundle", ""),
+                                      json_string_or(o, "created", ""));
         }
         return 0;
 }
@@ -108,8 +109,8 @@ int cmd_ps(const Globals *g, int argc, char **argv) {
                 return fail_errno(r, "processes of container \"%s\"", s.id);
         (void) fputs(format == FORMAT_JSON ? "[" : "PID\n", stdout);
         for (size_t i = 0; i < n; i++)
-                (void) printf(format == FORMAT_JSON ? "%s%d" : "%s%d\n", format == FORMAT_JSON && i > 0 ? "," : "",
-                              (int) pids[i]);
+                (void) printf(format == FORMAT_JSON ? "%s%d" : "%s%d\n",
+                              format == FORMAT_JSON && i > 0 ? "," : "", (int) pids[i]);
         (void) fputs(format == FORMAT_JSON ? "]\n" : "", stdout);
         return 0;
 }

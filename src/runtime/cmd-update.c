@@ -87,7 +87,8 @@ int cmd_update(const Globals *g, int argc, char **argv) {
                 if (r < 0)
                         return r;
         }
-        if ((r = command_single_id(argc, argv, optind, &id)) < 0 || (r = state_load(g->root, id, true, &s)) < 0)
+        if ((r = command_single_id(argc, argv, optind, &id)) < 0 ||
+            (r = state_load(g->root, id, true, &s)) < 0)
                 return r;
         if (state_status(&s) == STATUS_STOPPED || !s.cgroup)
                 return fail_text(ESRCH, "container \"%s\" is not running", id);

@@ -8,7 +8,8 @@ typedef struct Globals {
         bool debug;
 } Globals;
 
-/* Commands return 0, an exit status above 0, or -errno with fail_message(). argv[0] is the command's name. */
+/* Commands return 0, an exit status above 0, or -errno with fail_message(). argv[0] is the command's name.
+ */
 typedef int (*CommandFunction)(const Globals *g, int argc, char **argv);
 
 typedef struct Command {

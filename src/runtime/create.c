@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * `create`: everything that happens before the payload may run, seen from the host's side. The order keeps a killed
- * create deletable: the state directory comes first and names the cgroup, the process comes after it, and the child
- * goes on only when its pid is stored.
+ * `create`: everything that happens before the payload may run, seen from the host's side. The order keeps a
+ * killed create deletable: the state directory comes first and names the cgroup, the process comes after it,
+ * and the child goes on only when its pid is stored.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -92,7 +92,8 @@ static int check_spec(const Spec *s, const CreateOptions *o) {
         if (s->process.terminal && !has_console)
                 return fail_text(EINVAL, "config.json: process.terminal: needs --console-socket");
         if (!s->process.terminal && has_console)
-                return fail_text(EINVAL, "--console-socket is given but config.json has no process.terminal");
+                return fail_text(EINVAL,
+                                 "--console-socket is given but config.json has no process.terminal");
         return sysctl_check(s);
 }
 

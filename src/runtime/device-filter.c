@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * linux.resources.devices as a BPF program on the cgroup. The last matching rule decides, so the rules are laid out
- * from the last to the first and the first match returns. Devices every container has are always allowed.
+ * linux.resources.devices as a BPF program on the cgroup. The last matching rule decides, so the rules are
+ * laid out from the last to the first and the first match returns. Devices every container has are always
+ * allowed.
  */
 #include "device-filter.h"
 
@@ -32,8 +33,9 @@ enum { R0, R1, R_TYPE, R_ACCESS, R_MAJOR, R_MINOR, R_TMP };
 
 static void emit(Program *p, uint8_t op, unsigned dst, unsigned src, int16_t off, int32_t imm) {
         if (p->n < DEVICE_FILTER_MAX)
-                p->code[p->n] = (struct bpf_insn) { .code = op, .dst_reg = dst & 0xf, .src_reg = src & 0xf, .off = off,
-                                                    .imm = imm };
+                p->code[p->n] = (struct bpf_insn){
+                        .code = op, .dst_reg = dst & 0xf, .src_reg = src & 0xf, .off = off, .imm = imm
+                };
         p->n++;
 }
 
@@ -52,15 +54,16 @@ static void emit_return(Program *p, bool allow) {
 }
 
 /*
- * An allow rule matches when all that is asked for is in it; a deny rule when anything asked for is. Each test jumps
- * over the rest of its rule, whose length is filled in at the end.
+ * An allow rule matches when all that is asked for is in it; a deny rule when anything asked for is. Each
+ * test jumps over the rest of its rule, whose length is filled in at the end.
  */
 static void emit_rule(Program *p, const Rule *rule) {
         size_t jumps[8], n = 0;
 
         if (rule->type != 'a') {
                 jumps[n++] = p->n;
-                emit(p, BPF_JMP | BPF_JNE | BPF_K, R_TYPE, 0, 0, rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+                emit(p, BPF_JMP | BPF_JNE | BPF_K, R_TYPE, 0, 0,
+                     rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
         }
         if (rule->access != (BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE)) {
                 emit(p, BPF_ALU | BPF_MOV | BPF_X, R_TMP, R_ACCESS, 0, 0);
@@ -104,7 +107,9 @@ static int parse_rule(json_object *o, Rule *ret) {
                                            0;
 
                 if (bit == 0)
-                        return fail_text(EINVAL, "config.json: linux.resources.devices: unknown access \"%s\"", access);
+                        return fail_text(EINVAL,
+                                         "config.json: linux.resources.devices: unknown access \"%s\"",
+                                         access);
                 ret->access |= bit;
         }
         return 0;
@@ -136,7 +141,8 @@ static void emit_always_allowed(Program *p, const Spec *s) {
  *
  * Return: 1, 0 when the rules allow everything (no program is needed), -E2BIG, -EINVAL with a message.
  */
-int device_filter_build(json_object *rules, size_t n_rules, const Spec *s, struct bpf_insn *code, size_t *ret_n) {
+int device_filter_build(json_object *rules, size_t n_rules, const Spec *s, struct bpf_insn *code,
+                        size_t *ret_n) {
         Program p = { .code = code };
         bool decided = false, allow = true;
 
@@ -190,8 +196,8 @@ static int load_and_attach(int cgroup_fd, struct bpf_insn *code, size_t n) {
 }
 
 /**
- * device_filter_apply - restrict the devices of a new cgroup. In a user namespace devices cannot be made, and the
- * host may not let us attach programs: then the restriction is not needed.
+ * device_filter_apply - restrict the devices of a new cgroup. In a user namespace devices cannot be made,
+ * and the host may not let us attach programs: then the restriction is not needed.
  */
 int device_filter_apply(int cgroup_fd, const Spec *s) {
         struct bpf_insn *code;

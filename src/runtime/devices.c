@@ -34,11 +34,13 @@ static const struct {
 };
 
 static bool is_device(const struct stat *st, const SpecDevice *d) {
-        return (st->st_mode & S_IFMT) == (d->mode & S_IFMT) && (S_ISFIFO(st->st_mode) || st->st_rdev == d->dev);
+        return (st->st_mode & S_IFMT) == (d->mode & S_IFMT) &&
+               (S_ISFIFO(st->st_mode) || st->st_rdev == d->dev);
 }
 
 /**
- * null_device_open - O_PATH of the host's /dev/null, verified to be it. Must be called before the root is changed.
+ * null_device_open - O_PATH of the host's /dev/null, verified to be it. Must be called before the root is
+ * changed.
  *
  * Return: the descriptor, or -errno with a message.
  */
@@ -67,7 +69,8 @@ static int bind_device(const SpecDevice *d, int parent_fd, const char *name) {
         tree = mount_clone(source, "", AT_EMPTY_PATH);
         if (tree < 0)
                 return fail_errno(tree, "bind device %s", d->path);
-        file = openat(parent_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+        file = openat(parent_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+                      0644);
         target = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (target < 0)
                 return fail_errno(errno, "device %s", d->path);
@@ -101,7 +104,8 @@ static int make_device(const SpecDevice *d, int parent_fd, const char *name, boo
 
 static bool is_default(const SpecDevice *d) {
         for (size_t i = 0; i < ELEMENTSOF(defaults); i++)
-                if (streq(defaults[i].path, d->path) && defaults[i].dev == d->dev && d->uid == 0 && d->gid == 0)
+                if (streq(defaults[i].path, d->path) && defaults[i].dev == d->dev && d->uid == 0 &&
+                    d->gid == 0)
                         return true;
         return false;
 }
@@ -142,8 +146,8 @@ static int make_links(int dev_fd) {
 }
 
 /**
- * devices_setup - the default devices and links below /dev, and those the spec lists. A /dev that is a bind mount is
- * the caller's own and left alone.
+ * devices_setup - the default devices and links below /dev, and those the spec lists. A /dev that is a bind
+ * mount is the caller's own and left alone.
  *
  * Return: 0, or -errno with a message.
  */

@@ -4,8 +4,8 @@
 #include "../basic/macro.h"
 
 /*
- * The text of the first failure. A runtime call is one short thread of control that ends at its first error, so one
- * slot per process is enough; the child that becomes the payload sends its slot to the parent.
+ * The text of the first failure. A runtime call is one short thread of control that ends at its first error,
+ * so one slot per process is enough; the child that becomes the payload sends its slot to the parent.
  */
 int fail_errno(int error, const char *fmt, ...) _printf_(2, 3);
 int fail_text(int error, const char *fmt, ...) _printf_(2, 3);

@@ -24,10 +24,12 @@ static int set_user(json_object *user, const char *text) {
         r = strv_split(text, ':', &parts);
         if (r < 0)
                 return r;
-        if (strv_length(parts) < 1 || strv_length(parts) > 2 || parse_u64(parts[0], UINT32_MAX - 1, &uid) < 0 ||
+        if (strv_length(parts) < 1 || strv_length(parts) > 2 ||
+            parse_u64(parts[0], UINT32_MAX - 1, &uid) < 0 ||
             (parts[1] && parse_u64(parts[1], UINT32_MAX - 1, &gid) < 0))
                 return fail_text(EINVAL, "--user \"%s\": expected UID[:GID]", text);
-        if ((r = json_set_int(user, "uid", (int64_t) uid)) < 0 || (r = json_set_int(user, "gid", (int64_t) gid)) < 0)
+        if ((r = json_set_int(user, "uid", (int64_t) uid)) < 0 ||
+            (r = json_set_int(user, "gid", (int64_t) gid)) < 0)
                 return r;
         json_object_object_del(user, "additionalGids");
         return 0;

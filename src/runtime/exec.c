@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A further process in a running container. Its namespaces are entered through a pidfd of init, verified by its start
- * time, so that a reused pid can never be joined. The child is born in init's own cgroup and, for the pid namespace, by
- * a parent that has joined it; everything else it joins itself, in one call, which also puts it into init's root.
+ * A further process in a running container. Its namespaces are entered through a pidfd of init, verified by
+ * its start time, so that a reused pid can never be joined. The child is born in init's own cgroup and, for
+ * the pid namespace, by a parent that has joined it; everything else it joins itself, in one call, which
+ * also puts it into init's root.
  */
 #include "exec.h"
 
@@ -97,7 +98,8 @@ static int child_run(ExecContext *c) {
 static _Noreturn void child_main(ExecContext *c) {
         int r = child_run(c);
 
-        (void) channel_send(c->channel_fd, CHANNEL_ERROR, isempty(fail_message()) ? strerror(-r) : fail_message());
+        (void) channel_send(c->channel_fd, CHANNEL_ERROR,
+                            isempty(fail_message()) ? strerror(-r) : fail_message());
         _exit(255);
 }
 
@@ -166,10 +168,11 @@ static int check_running(const State *s, const ExecOptions *o) {
         ContainerStatus status = state_status(s);
 
         if (status == STATUS_PAUSED && !o->ignore_paused)
-                return fail_text(EBUSY, "cannot exec in a paused container (use --ignore-paused to override)");
+                return fail_text(EBUSY,
+                                 "cannot exec in a paused container (use --ignore-paused to override)");
         if (status == STATUS_STOPPED || status == STATUS_CREATING)
-                return fail_text(ESRCH, "cannot exec in a container that is not running: \"%s\" is %s", s->id,
-                                 status_to_string(status));
+                return fail_text(ESRCH, "cannot exec in a container that is not running: \"%s\" is %s",
+                                 s->id, status_to_string(status));
         return 0;
 }
 
@@ -184,7 +187,9 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
         _cleanup_seccomp_ SeccompFilter filter = {};
         _cleanup_state_ State s = STATE_INIT;
         _cleanup_close_ int pidfd = -EBADF, child_pidfd = -EBADF, channel = -EBADF;
-        ExecContext c = { .options = o, .process = &process.process, .filter = &filter, .console_fd = o->console_fd };
+        ExecContext c = {
+                .options = o, .process = &process.process, .filter = &filter, .console_fd = o->console_fd
+        };
         int ends[2], r;
         bool pid_ns;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* `run` and `exec` without --detach: stay, pass signals and terminal bytes on, and end as the payload ends. */
+/* `run` and `exec` without --detach: stay, pass signals and terminal bytes on, and end as the payload ends.
+ */
 #include "foreground.h"
 
 #include <poll.h>
@@ -24,13 +25,15 @@ typedef struct Relay {
 static void passed_signals(sigset_t *ret) {
         (void) sigfillset(ret);
         /* What says that we ourselves are broken, and what cannot be caught, is not the payload's. */
-        static const int own[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGTTIN, SIGTTOU };
+        static const int own[] = { SIGSEGV, SIGBUS, SIGILL,  SIGFPE, SIGABRT,
+                                   SIGTRAP, SIGSYS, SIGTTIN, SIGTTOU };
 
         for (size_t i = 0; i < ELEMENTSOF(own); i++)
                 (void) sigdelset(ret, own[i]);
 }
 
-/** foreground_block_signals - from now on signals wait for foreground_wait(). The payload's mask is reset before it runs. */
+/** foreground_block_signals - from now on signals wait for foreground_wait(). The payload's mask is reset
+ * before it runs. */
 int foreground_block_signals(void) {
         sigset_t set;
 
@@ -38,7 +41,8 @@ int foreground_block_signals(void) {
         return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? fail_errno(errno, "sigprocmask") : 0;
 }
 
-/** foreground_receive_master - take the terminal master that the payload's set-up sent. Return: it, or -errno. */
+/** foreground_receive_master - take the terminal master that the payload's set-up sent. Return: it, or
+ * -errno. */
 int foreground_receive_master(int socket_fd) {
         char name[64];
         size_t n = 1;
@@ -119,7 +123,8 @@ static int relay_loop(Relay *l) {
 
                 if (n < 0 && errno != EINTR)
                         return fail_errno(errno, "poll");
-                /* Other processes may hold the terminal open for ever: what is buffered at the end is enough. */
+                /* Other processes may hold the terminal open for ever: what is buffered at the end is
+                 * enough. */
                 if (n == 0 && l->exited)
                         return 0;
                 if (p[0].revents)

@@ -17,7 +17,8 @@ static void exec_hook(const SpecHook *h, int state_fd) {
         const char *const only_path[] = { h->path, NULL };
 
         if (dup2(state_fd, STDIN_FILENO) >= 0 && sys_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) >= 0)
-                execve(h->path, (char *const *) (h->args && h->args[0] ? h->args : (const char **) only_path),
+                execve(h->path,
+                       (char *const *) (h->args && h->args[0] ? h->args : (const char **) only_path),
                        (char *const *) (h->env ? h->env : (const char **) no_env));
         _exit(errno == ENOENT ? 127 : 126);
 }
@@ -62,8 +63,8 @@ static int run_hook(const SpecHook *h, HookPoint point, int state_fd) {
         if (r < 0)
                 return fail_errno(r, "hook %s", h->path);
         if (r == 0)
-                return fail_text(ETIMEDOUT, "%s hook %s: timed out after %u seconds", hook_names[point], h->path,
-                                 h->timeout);
+                return fail_text(ETIMEDOUT, "%s hook %s: timed out after %u seconds", hook_names[point],
+                                 h->path, h->timeout);
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
                 return 0;
         return fail_text(ECANCELED, "%s hook %s: %s %d", hook_names[point], h->path,

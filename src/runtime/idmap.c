@@ -18,8 +18,8 @@ static int write_map(pid_t pid, const char *file, const SpecIdMap *maps, size_t 
         int r;
 
         for (size_t i = 0; i < n; i++) {
-                r = buffer_appendf(&b, "%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", maps[i].inside, maps[i].outside,
-                                   maps[i].size);
+                r = buffer_appendf(&b, "%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", maps[i].inside,
+                                   maps[i].outside, maps[i].size);
                 if (r < 0)
                         return r;
         }
@@ -72,7 +72,8 @@ static int new_user_namespace(const SpecMount *m) {
 }
 
 /**
- * idmap_apply - id-map a detached mount with the mount's own mappings or, without any, those of the container.
+ * idmap_apply - id-map a detached mount with the mount's own mappings or, without any, those of the
+ * container.
  *
  * Return: 0, -EOPNOTSUPP where the file system cannot, or -errno, with a message.
  */
@@ -93,7 +94,8 @@ int idmap_apply(const Spec *s, const SpecMount *m, int mount_fd) {
         if (fd < 0)
                 return fd;
         attr.userns_fd = (uint64_t) fd;
-        if (sys_mount_setattr(mount_fd, "", AT_EMPTY_PATH | (m->idmap_recursive ? AT_RECURSIVE : 0), &attr) < 0)
+        if (sys_mount_setattr(mount_fd, "", AT_EMPTY_PATH | (m->idmap_recursive ? AT_RECURSIVE : 0), &attr) <
+            0)
                 return fail_errno(errno, "idmap of %s", m->destination);
         return 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The first process of a container, from clone3() to execve(). It is already in its namespaces (but the cgroup one)
- * and in its cgroup. It talks to `create` over channel_fd and, once `create` has stored the state and is gone, to
- * `start` over the listening socket: when this process dies the socket dies with it, so nobody can hang on it.
+ * The first process of a container, from clone3() to execve(). It is already in its namespaces (but the
+ * cgroup one) and in its cgroup. It talks to `create` over channel_fd and, once `create` has stored the
+ * state and is gone, to `start` over the listening socket: when this process dies the socket dies with it,
+ * so nobody can hang on it.
  */
 #include <linux/keyctl.h>
 #include <net/if.h>
@@ -228,8 +229,8 @@ int init_run(InitContext *c) {
                 if (r < 0)
                         return r;
         }
-        if ((r = sysctl_apply(c->spec)) < 0 || (r = oom_score_apply(p)) < 0 || (r = set_personality(c->spec)) < 0 ||
-            (r = process_prepare(p)) < 0 || (r = home_env_add(p)) < 0)
+        if ((r = sysctl_apply(c->spec)) < 0 || (r = oom_score_apply(p)) < 0 ||
+            (r = set_personality(c->spec)) < 0 || (r = process_prepare(p)) < 0 || (r = home_env_add(p)) < 0)
                 return r;
         r = process_resolve(p, &path);
         if (r < 0)

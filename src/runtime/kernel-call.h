@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * System calls that the oldest supported glibc (2.34) has no wrapper for. <sys/mount.h> is left out on purpose: it
- * clashes with <linux/mount.h> in some versions.
+ * System calls that the oldest supported glibc (2.34) has no wrapper for. <sys/mount.h> is left out on
+ * purpose: it clashes with <linux/mount.h> in some versions.
  */
 #include <fcntl.h>
 #include <linux/mount.h>

@@ -10,7 +10,8 @@ static int write_label(const char *file, const char *value, const char *field) {
         int r = private_proc_write(file, value);
 
         if (r == -ENOENT || r == -EINVAL)
-                return fail_text(EOPNOTSUPP, "config.json: process.%s: \"%s\" cannot be applied on this host", field,
+                return fail_text(EOPNOTSUPP,
+                                 "config.json: process.%s: \"%s\" cannot be applied on this host", field,
                                  value);
         return r < 0 ? fail_errno(r, "apply process.%s \"%s\"", field, value) : 0;
 }

@@ -88,7 +88,8 @@ static int append_data(SpecMount *m, const char *option) {
 }
 
 /**
- * mount_option_apply - let one option of config.json take effect on @m; what is no mount option goes to the file system.
+ * mount_option_apply - let one option of config.json take effect on @m; what is no mount option goes to the
+ * file system.
  *
  * Return: 0, -EOPNOTSUPP with the option in fail_message(), -ENOMEM.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * mount(2), for where the descriptor calls are filtered away (a runtime inside another container) and for option
- * values that fsconfig() does not take. The target is still a descriptor, named through /proc/self/fd.
+ * mount(2), for where the descriptor calls are filtered away (a runtime inside another container) and for
+ * option values that fsconfig() does not take. The target is still a descriptor, named through
+ * /proc/self/fd.
  */
 #include "mounts-legacy.h"
 
@@ -106,7 +107,8 @@ int mount_legacy(const MountContext *c, const SpecMount *m) {
         if (r < 0)
                 return fail_errno(r, "mount on %s", m->destination);
         if (m->propagation != 0 || m->copy_up)
-                return fail_text(EOPNOTSUPP, "mount on %s: propagation and tmpcopyup need the new mount interface",
+                return fail_text(EOPNOTSUPP,
+                                 "mount on %s: propagation and tmpcopyup need the new mount interface",
                                  m->destination);
         return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The mounts of config.json, by descriptors: each is made detached, gets its flags while nobody can see it, and is
- * then moved onto an O_PATH descriptor that was looked up inside the root. No path is used twice.
+ * The mounts of config.json, by descriptors: each is made detached, gets its flags while nobody can see it,
+ * and is then moved onto an O_PATH descriptor that was looked up inside the root. No path is used twice.
  */
 #include "mounts.h"
 
@@ -79,7 +79,8 @@ int mount_new_fs(const char *type, const char *source, const char *data, unsigne
         return fd < 0 ? fs_failure(fs_fd, errno, type, "fsmount") : fd;
 }
 
-/** mount_clone - a detached bind mount of @path; @flags: AT_RECURSIVE, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. Return: fd or -errno. */
+/** mount_clone - a detached bind mount of @path; @flags: AT_RECURSIVE, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH.
+ * Return: fd or -errno. */
 int mount_clone(int dir_fd, const char *path, unsigned flags) {
         int fd = sys_open_tree(dir_fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
 
@@ -88,7 +89,8 @@ int mount_clone(int dir_fd, const char *path, unsigned flags) {
 
 /** mount_attach - put a detached mount on what @target_fd (O_PATH) names. Return: 0 or -errno. */
 int mount_attach(int mount_fd, int target_fd) {
-        if (sys_move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+        if (sys_move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+            0)
                 return negative_errno();
         return 0;
 }
@@ -123,9 +125,10 @@ static int open_source(const SpecMount *m, const char *bundle) {
 }
 
 /**
- * mounts_open_sources - open the sources that only the parent can: for a user namespace (the mapped root may not
- * reach them), and id-mapped ones.
- * @ret: array of spec->n_mounts descriptors, -EBADF where the child is to open it; owned by the caller; NULL if none.
+ * mounts_open_sources - open the sources that only the parent can: for a user namespace (the mapped root may
+ * not reach them), and id-mapped ones.
+ * @ret: array of spec->n_mounts descriptors, -EBADF where the child is to open it; owned by the caller; NULL
+ * if none.
  */
 int mounts_open_sources(const Spec *s, const char *bundle, int **ret) {
         _cleanup_free_ int *fds = NULL;
@@ -183,12 +186,14 @@ static int make_cgroup(const MountContext *c, const SpecMount *m) {
         return r < 0 ? fail_errno(r, "mount flags of %s", m->destination) : TAKE_FD(fd);
 }
 
-/* A user namespace that does not own the network or pid namespace may not mount these, but may see the host's. */
+/* A user namespace that does not own the network or pid namespace may not mount these, but may see the
+ * host's. */
 static int make_kernel_fs(const MountContext *c, const SpecMount *m) {
         int fd, r;
 
         fd = mount_new_fs(m->type, m->source, m->data, (unsigned) m->attr_set);
-        if (fd != -EPERM || !c->spec->ns[NS_USER].present || !(streq(m->type, "proc") || streq(m->type, "sysfs")))
+        if (fd != -EPERM || !c->spec->ns[NS_USER].present ||
+            !(streq(m->type, "proc") || streq(m->type, "sysfs")))
                 return fd;
         fd = mount_clone(AT_FDCWD, streq(m->type, "proc") ? "/proc" : "/sys", AT_RECURSIVE);
         if (fd < 0)
@@ -234,7 +239,8 @@ static int finish_mount(const SpecMount *m, int fd) {
                 return fail_errno(r, "recursive mount flags of %s", m->destination);
         if (m->propagation == 0)
                 return 0;
-        if (sys_mount_setattr(fd, "", AT_EMPTY_PATH | (m->propagation_recursive ? AT_RECURSIVE : 0), &attr) < 0)
+        if (sys_mount_setattr(fd, "", AT_EMPTY_PATH | (m->propagation_recursive ? AT_RECURSIVE : 0), &attr) <
+            0)
                 return fail_errno(errno, "propagation of %s", m->destination);
         return 0;
 }
@@ -268,7 +274,8 @@ static int setup_one(const MountContext *c, size_t i) {
         return finish_mount(m, fd);
 }
 
-/** mounts_setup - make all mounts of the spec below root_fd, in their order. Return: 0, or -errno with a message. */
+/** mounts_setup - make all mounts of the spec below root_fd, in their order. Return: 0, or -errno with a
+ * message. */
 int mounts_setup(const MountContext *c) {
         for (size_t i = 0; i < c->spec->n_mounts; i++) {
                 int r = setup_one(c, i);

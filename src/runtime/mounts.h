@@ -7,7 +7,7 @@ typedef struct MountContext {
         const Spec *spec;
         const char *bundle;
         int root_fd;
-        const int *source_fds;    /* per mount: a detached tree opened by the parent, or -EBADF; may be NULL */
+        const int *source_fds; /* per mount: a detached tree opened by the parent, or -EBADF; may be NULL */
         const char *cgroup_mount; /* where the host has cgroup2 */
 } MountContext;
 

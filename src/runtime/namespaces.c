@@ -63,7 +63,8 @@ static int write_time_offsets(json_object *offsets) {
                 int64_t secs = 0, nanosecs = 0;
 
                 if (!streq(clock, "monotonic") && !streq(clock, "boottime"))
-                        return fail_text(EINVAL, "config.json: linux.timeOffsets: unknown clock \"%s\"", clock);
+                        return fail_text(EINVAL, "config.json: linux.timeOffsets: unknown clock \"%s\"",
+                                         clock);
                 if (spec_int(value, "linux.timeOffsets", "secs", INT64_MIN, INT64_MAX, &secs) < 0 ||
                     spec_int(value, "linux.timeOffsets", "nanosecs", 0, 999999999, &nanosecs) < 0)
                         return -EINVAL;
@@ -78,8 +79,8 @@ static int write_time_offsets(json_object *offsets) {
 }
 
 /**
- * namespaces_join - enter the namespaces given by path, and the new time namespace, so that the next child is born
- * in them. Joining happens before a new user namespace takes the right to.
+ * namespaces_join - enter the namespaces given by path, and the new time namespace, so that the next child
+ * is born in them. Joining happens before a new user namespace takes the right to.
  * @ret: for namespaces_leave(), valid also on failure.
  */
 int namespaces_join(const Spec *s, NamespaceJoin *ret) {
@@ -88,8 +89,9 @@ int namespaces_join(const Spec *s, NamespaceJoin *ret) {
         for (NamespaceKind k = 0; k < _NS_MAX; k++)
                 ret->own_fds[k] = -EBADF;
         if (s->ns[NS_USER].path)
-                return fail_text(EOPNOTSUPP,
-                                 "config.json: linux.namespaces: joining a user namespace by path is not supported");
+                return fail_text(
+                                EOPNOTSUPP,
+                                "config.json: linux.namespaces: joining a user namespace by path is not supported");
         for (NamespaceKind k = 0; k < _NS_MAX; k++) {
                 _cleanup_close_ int fd = -EBADF;
 

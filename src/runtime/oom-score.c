@@ -16,7 +16,8 @@ int oom_score_apply(const SpecProcess *p) {
                 return 0;
         (void) snprintf(value, sizeof(value), "%d", p->oom_score_adj);
         r = private_proc_write("self/oom_score_adj", value);
-        /* Lowering it needs CAP_SYS_RESOURCE, which a runtime in a container or user namespace does not have. */
+        /* Lowering it needs CAP_SYS_RESOURCE, which a runtime in a container or user namespace does not
+         * have. */
         if (r == -EACCES || r == -EPERM) {
                 runtime_warning("oomScoreAdj %d could not be set: %s", p->oom_score_adj, strerror(-r));
                 return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writes to /proc that matter for security never go through the container's /proc, where a mount may have put
- * another file in the way. They go through a procfs of our own that is attached nowhere.
+ * Writes to /proc that matter for security never go through the container's /proc, where a mount may have
+ * put another file in the way. They go through a procfs of our own that is attached nowhere.
  */
 #include "private-proc.h"
 
@@ -25,8 +25,9 @@ static int open_private(void) {
 }
 
 /**
- * private_proc_write - write @value to @file (relative to /proc) in one piece. Where no private procfs can be made
- * (some user namespaces) the visible one is used, if it is a procfs and nothing is mounted in the way.
+ * private_proc_write - write @value to @file (relative to /proc) in one piece. Where no private procfs can
+ * be made (some user namespaces) the visible one is used, if it is a procfs and nothing is mounted in the
+ * way.
  */
 int private_proc_write(const char *file, const char *value) {
         _cleanup_close_ int proc = open_private(), fd = -EBADF;

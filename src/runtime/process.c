@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The last steps before the payload's own program. Everything here runs with the container's root already in place.
- * Order matters: the bounding set needs CAP_SETPCAP, groups come before the user, ambient capabilities last; a filter
- * without no_new_privs needs CAP_SYS_ADMIN, one with it comes last of all.
+ * The last steps before the payload's own program. Everything here runs with the container's root already in
+ * place. Order matters: the bounding set needs CAP_SETPCAP, groups come before the user, ambient
+ * capabilities last; a filter without no_new_privs needs CAP_SYS_ADMIN, one with it comes last of all.
  */
 #include "process.h"
 
@@ -100,7 +100,8 @@ static void reset_signals(void) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/** process_prepare - limits, scheduling, working directory, owner of stdio. Return: 0, or -errno with a message. */
+/** process_prepare - limits, scheduling, working directory, owner of stdio. Return: 0, or -errno with a
+ * message. */
 int process_prepare(const SpecProcess *p) {
         int r;
 
@@ -188,14 +189,15 @@ static int resolve(const SpecProcess *p, char **ret) {
 }
 
 /**
- * process_resolve - find args[0] as the container's user sees it, so that a missing program is told before start.
- * The texts are what docker's client looks for.
+ * process_resolve - find args[0] as the container's user sees it, so that a missing program is told before
+ * start. The texts are what docker's client looks for.
  * @ret_path: owned by the caller.
  */
 int process_resolve(const SpecProcess *p, char **ret_path) {
         int r;
 
-        /* Only the file system identity changes for the look-up: the rest is needed until the payload starts. */
+        /* Only the file system identity changes for the look-up: the rest is needed until the payload
+         * starts. */
         if (p->gid != 0)
                 (void) setfsgid(p->gid);
         if (p->uid != 0)
@@ -274,7 +276,8 @@ static char *home_from_line(const char *line, size_t length, uid_t uid) {
         return strdup(fields[5]);
 }
 
-/** process_find_home - the home directory the container's /etc/passwd gives @uid, "/" if none. @ret: owned. */
+/** process_find_home - the home directory the container's /etc/passwd gives @uid, "/" if none. @ret: owned.
+ */
 int process_find_home(uid_t uid, char **ret) {
         _cleanup_close_ int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         _cleanup_free_ char *text = NULL;

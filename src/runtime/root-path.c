@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Paths inside a root file system that somebody hostile made and may be changing right now. Nothing here trusts a
- * path twice: a look-up gives an O_PATH descriptor, and everything later works on that descriptor.
+ * Paths inside a root file system that somebody hostile made and may be changing right now. Nothing here
+ * trusts a path twice: a look-up gives an O_PATH descriptor, and everything later works on that descriptor.
  */
 #include "root-path.h"
 
@@ -15,7 +15,8 @@
 #define SYMLINKS_MAX 40
 
 /**
- * root_path_open - an O_PATH descriptor of @path taken inside @root_fd: "..", absolute links and magic links cannot leave.
+ * root_path_open - an O_PATH descriptor of @path taken inside @root_fd: "..", absolute links and magic links
+ * cannot leave.
  * @resolve: further RESOLVE_ flags.
  *
  * Return: the descriptor or -errno.
@@ -23,7 +24,8 @@
 int root_path_open(int root_fd, const char *path, unsigned long long resolve) {
         int fd;
 
-        /* A rename elsewhere on the system can make a ".." look-up fail with EAGAIN: the kernel asks to repeat. */
+        /* A rename elsewhere on the system can make a ".." look-up fail with EAGAIN: the kernel asks to
+         * repeat. */
         do
                 fd = sys_openat2(root_fd, isempty(path) ? "." : path, O_PATH | O_CLOEXEC,
                                  RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve);
@@ -55,8 +57,10 @@ static int splice_symlink(int parent_fd, const char *name, const char *prefix, s
         return *ret ? 1 : -ENOMEM;
 }
 
-/* One walk from the root. Return: the descriptor; 0 with *ret_again set to the path to try instead; -errno. */
-static int walk(int root_fd, const char *path, bool directory, unsigned long long resolve, char **ret_again) {
+/* One walk from the root. Return: the descriptor; 0 with *ret_again set to the path to try instead; -errno.
+ */
+static int walk(int root_fd, const char *path, bool directory, unsigned long long resolve,
+                char **ret_again) {
         _cleanup_close_ int parent = root_path_open(root_fd, "", 0);
         const char *p = path;
 
@@ -99,7 +103,8 @@ static int walk(int root_fd, const char *path, bool directory, unsigned long lon
 }
 
 /**
- * root_path_ensure - as root_path_open(), making what is missing: directories 0755, and for a file an empty one 0644.
+ * root_path_ensure - as root_path_open(), making what is missing: directories 0755, and for a file an empty
+ * one 0644.
  *
  * Return: the descriptor, -ENOTDIR or -EISDIR if something of the other kind is there, -ELOOP, or -errno.
  */

@@ -137,7 +137,8 @@ static int enter_by_pivot(int root_fd) {
 
 /* For a host whose root cannot be pivoted away (initramfs). */
 static int enter_by_move(int root_fd) {
-        if (fchdir(root_fd) < 0 || sys_mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
+        if (fchdir(root_fd) < 0 || sys_mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
+            chdir("/") < 0)
                 return fail_errno(errno, "move the root file system");
         return 0;
 }

@@ -36,7 +36,15 @@ static const Command commands[] = {
         { "restore", "ID", "not supported", cmd_checkpoint, 1 },
 };
 
-enum { OPT_ROOT = 256, OPT_LOG, OPT_LOG_FORMAT, OPT_DEBUG, OPT_SYSTEMD_CGROUP, OPT_ROOTLESS, OPT_CGROUP_MANAGER };
+enum {
+        OPT_ROOT = 256,
+        OPT_LOG,
+        OPT_LOG_FORMAT,
+        OPT_DEBUG,
+        OPT_SYSTEMD_CGROUP,
+        OPT_ROOTLESS,
+        OPT_CGROUP_MANAGER
+};
 
 static const struct option global_options[] = {
         { "root", required_argument, NULL, OPT_ROOT },
@@ -72,7 +80,8 @@ static int help(void) {
         (void) printf("berth-runtime [--root DIR] [--log FILE] [--log-format text|json] [--debug] COMMAND ...\n\n"
                       "An OCI runtime for Linux with cgroup v2.\n\nCommands:\n");
         for (size_t i = 0; i < ELEMENTSOF(commands); i++)
-                (void) printf("  %-10s %-32s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+                (void) printf("  %-10s %-32s %s\n", commands[i].name, commands[i].arguments,
+                              commands[i].summary);
         (void) printf("\nOptions:\n"
                       "  --root DIR               where state is kept (default " BERTH_RUNTIME_ROOT ")\n"
                       "  --log FILE               append warnings and errors to FILE\n"
@@ -107,7 +116,8 @@ static int parse_globals(int argc, char **argv, Options *o) {
                         break;
                 case OPT_LOG_FORMAT:
                         if (!streq(optarg, "json") && !streq(optarg, "text"))
-                                return fail_text(EINVAL, "--log-format \"%s\": expected text or json", optarg);
+                                return fail_text(EINVAL, "--log-format \"%s\": expected text or json",
+                                                 optarg);
                         o->log_format = optarg;
                         break;
                 case OPT_DEBUG:

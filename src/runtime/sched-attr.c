@@ -58,7 +58,8 @@ static int apply_scheduler(json_object *o) {
                         if (streq(flag_names[i].name, flags[k]))
                                 bit = flag_names[i].value;
                 if (bit == 0)
-                        return fail_text(EINVAL, "config.json: process.scheduler.flags: unknown \"%s\"", flags[k]);
+                        return fail_text(EINVAL, "config.json: process.scheduler.flags: unknown \"%s\"",
+                                         flags[k]);
                 attr.flags |= bit;
         }
         attr.nice = (int32_t) nice;

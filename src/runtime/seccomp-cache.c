@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Compiled filters, kept by the hash of what they were compiled from: building one takes milliseconds, loading a
- * fraction of one. <root>/.seccomp-cache/<sha256>; a container links the one it uses as seccomp.bpf, for exec. A file is
- * used only if it is root's own, complete, and says by its own hash that it is intact; anything else is built anew.
+ * Compiled filters, kept by the hash of what they were compiled from: building one takes milliseconds,
+ * loading a fraction of one. <root>/.seccomp-cache/<sha256>; a container links the one it uses as
+ * seccomp.bpf, for exec. A file is used only if it is root's own, complete, and says by its own hash that it
+ * is intact; anything else is built anew.
  */
 #include "seccomp-cache.h"
 
@@ -40,8 +41,8 @@ static int read_filter(int fd, SeccompFilter *ret) {
                 return negative_errno();
         if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
                 return -EPERM;
-        if (read_all(fd, &h, sizeof(h)) != (ssize_t) sizeof(h) || memcmp(h.magic, CACHE_MAGIC, sizeof(h.magic)) != 0 ||
-            h.n == 0 || h.n > BPF_MAXINSNS)
+        if (read_all(fd, &h, sizeof(h)) != (ssize_t) sizeof(h) ||
+            memcmp(h.magic, CACHE_MAGIC, sizeof(h.magic)) != 0 || h.n == 0 || h.n > BPF_MAXINSNS)
                 return -EBADMSG;
         size = h.n * sizeof(struct sock_filter);
         code = malloc(size);
@@ -55,7 +56,9 @@ static int read_filter(int fd, SeccompFilter *ret) {
 
 static int write_filter(int dir_fd, const char *name, const SeccompFilter *f) {
         size_t size = f->n * sizeof(struct sock_filter);
-        CacheHeader h = { .magic = CACHE_MAGIC, .flags = f->flags, .n = (uint32_t) f->n, .crc = crc32c(f->code, size) };
+        CacheHeader h = {
+                .magic = CACHE_MAGIC, .flags = f->flags, .n = (uint32_t) f->n, .crc = crc32c(f->code, size)
+        };
         _cleanup_buffer_ Buffer b = BUFFER_INIT(CACHE_FILTER_MAX + sizeof(h));
         int r;
 
@@ -98,7 +101,8 @@ static int cache_name(json_object *seccomp, char ret[SHA256_HEX_SIZE]) {
 }
 
 static int find_or_compile(int cache_fd, const char *name, json_object *seccomp, SeccompFilter *ret) {
-        _cleanup_close_ int fd = cache_fd < 0 ? -EBADF : openat(cache_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        _cleanup_close_ int fd =
+                        cache_fd < 0 ? -EBADF : openat(cache_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         int r;
 
         if (fd >= 0 && read_filter(fd, ret) >= 0)
@@ -111,7 +115,8 @@ static int find_or_compile(int cache_fd, const char *name, json_object *seccomp,
 }
 
 /**
- * seccomp_prepare - the filter of linux.seccomp, from the cache or compiled, and saved for the container's execs.
+ * seccomp_prepare - the filter of linux.seccomp, from the cache or compiled, and saved for the container's
+ * execs.
  * @seccomp: may be NULL: no filter.
  */
 int seccomp_prepare(const char *root, int container_fd, json_object *seccomp, SeccompFilter *ret) {

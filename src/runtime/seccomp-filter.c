@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * linux.seccomp to BPF by libseccomp, with two things it does not do: system calls newer than anything the profile
- * names answer ENOSYS, so that programs fall back instead of failing; and the tree of comparisons is binary.
+ * linux.seccomp to BPF by libseccomp, with two things it does not do: system calls newer than anything the
+ * profile names answer ENOSYS, so that programs fall back instead of failing; and the tree of comparisons is
+ * binary.
  */
 #include "seccomp-filter.h"
 
@@ -138,7 +139,8 @@ static int parse_args(json_object *o, struct scmp_arg_cmp cmp[6], unsigned *ret_
                         if (streq(operators[k].name, op))
                                 compare = operators[k].op;
                 if (index < 0 || compare == _SCMP_CMP_MIN || !value)
-                        return fail_text(EINVAL, "config.json: linux.seccomp.syscalls.args: index, op and value");
+                        return fail_text(EINVAL,
+                                         "config.json: linux.seccomp.syscalls.args: index, op and value");
                 cmp[i] = (struct scmp_arg_cmp) { (unsigned) index, compare, json_object_get_uint64(value),
                                                  two ? json_object_get_uint64(two) : 0 };
         }
@@ -147,7 +149,8 @@ static int parse_args(json_object *o, struct scmp_arg_cmp cmp[6], unsigned *ret_
 }
 
 /* One rule for all its conditions; but conditions on the same argument are alternatives, as runc has it. */
-static int add_rule(scmp_filter_ctx ctx, uint32_t action, int nr, const struct scmp_arg_cmp *cmp, unsigned n) {
+static int add_rule(scmp_filter_ctx ctx, uint32_t action, int nr, const struct scmp_arg_cmp *cmp,
+                    unsigned n) {
         unsigned seen = 0;
         bool repeated = false;
         int r = 0;
@@ -189,14 +192,16 @@ static int add_group(scmp_filter_ctx ctx, json_object *o, uint32_t default_actio
         for (size_t i = 0; names && names[i]; i++) {
                 int nr = seccomp_syscall_resolve_name(names[i]);
 
-                /* Names this libseccomp does not know yet are the newest of all; profiles list them for later. */
+                /* Names this libseccomp does not know yet are the newest of all; profiles list them for
+                 * later. */
                 if (nr == __NR_SCMP_ERROR)
                         continue;
                 note_newest(newest, names[i]);
                 if (action == default_action)
                         continue;
                 r = add_rule(ctx, action, nr, cmp, n);
-                /* A condition on an argument that an architecture passes another way cannot be expressed there. */
+                /* A condition on an argument that an architecture passes another way cannot be expressed
+                 * there. */
                 if (r == -EEXIST || (r == -EDOM && n > 0))
                         continue;
                 if (r < 0)
@@ -260,8 +265,8 @@ static struct sock_filter statement(uint16_t code, uint32_t value, uint8_t if_tr
 }
 
 /*
- * Per architecture:  if arch != A skip 4;  load nr;  if nr > highest (and, for x86-64, no x32 number) return ENOSYS;
- * load arch.  x32 shares x86-64's arch and has numbers from 2^30 on.
+ * Per architecture:  if arch != A skip 4;  load nr;  if nr > highest (and, for x86-64, no x32 number) return
+ * ENOSYS; load arch.  x32 shares x86-64's arch and has numbers from 2^30 on.
  */
 static size_t write_prologue(const Newest *newest, struct sock_filter *p) {
         size_t n = 0;
@@ -333,7 +338,8 @@ static int parse_flags(json_object *seccomp, unsigned *ret) {
                 while (k < ELEMENTSOF(flags) && !streq(flags[k].name, names[i]))
                         k++;
                 if (k == ELEMENTSOF(flags))
-                        return fail_text(EINVAL, "config.json: linux.seccomp.flags: unknown \"%s\"", names[i]);
+                        return fail_text(EINVAL, "config.json: linux.seccomp.flags: unknown \"%s\"",
+                                         names[i]);
                 *ret |= flags[k].flag;
         }
         return r < 0 ? r : 0;

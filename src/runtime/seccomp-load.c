@@ -12,7 +12,8 @@ void seccomp_filter_done(SeccompFilter *f) {
         *f = (SeccompFilter) {};
 }
 
-/** seccomp_filter_load - let the kernel filter the calling process from now on. An empty filter does nothing. */
+/** seccomp_filter_load - let the kernel filter the calling process from now on. An empty filter does
+ * nothing. */
 int seccomp_filter_load(const SeccompFilter *f) {
         struct sock_fprog program = { .len = (unsigned short) f->n, .filter = f->code };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The payload must never be able to write to our own program through /proc/PID/exe (CVE-2019-5736). If the mount we
- * were started from is writable, we start again from a detached read-only mount of the same file, which no mount
- * namespace of the container can ever change back; where that is not allowed, from a sealed copy in memory. Berth's own
- * units see /usr read-only, so there it costs nothing.
+ * The payload must never be able to write to our own program through /proc/PID/exe (CVE-2019-5736). If the
+ * mount we were started from is writable, we start again from a detached read-only mount of the same file,
+ * which no mount namespace of the container can ever change back; where that is not allowed, from a sealed
+ * copy in memory. Berth's own units see /usr read-only, so there it costs nothing.
  */
 #include "self-protect.h"
 
@@ -66,7 +66,8 @@ static int open_sealed_copy(void) {
 }
 
 /**
- * self_protect - make sure that our program cannot be changed through us; does not return when it has to start again.
+ * self_protect - make sure that our program cannot be changed through us; does not return when it has to
+ * start again.
  *
  * Return: 0, or -errno with a message.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * SHA-256 (FIPS 180-4), for the names of cached filters. libcrypto linked statically would double the program and its
- * start time for this one call.
+ * SHA-256 (FIPS 180-4), for the names of cached filters. libcrypto linked statically would double the
+ * program and its start time for this one call.
  */
 #include "sha256.h"
 
@@ -52,7 +52,8 @@ static void add_block(uint32_t h[8], const uint8_t *p) {
 
 /** sha256_hex - the digest of @data as 64 lower-case hex digits. */
 void sha256_hex(const void *data, size_t size, char ret[SHA256_HEX_SIZE]) {
-        uint32_t h[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
+        uint32_t h[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                          0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
         uint8_t tail[128] = {}, digest[32];
         const uint8_t *p = data;
         size_t left = size, n;

@@ -38,7 +38,8 @@ static int parse_namespaces(json_object *o, Spec *s) {
                 if (s->ns[kind].path && !s->ns[kind].path[0])
                         s->ns[kind].path = NULL;
                 if (s->ns[kind].path && s->ns[kind].path[0] != '/')
-                        return fail_text(EINVAL, "config.json: linux.namespaces: path of \"%s\" is not absolute",
+                        return fail_text(EINVAL,
+                                         "config.json: linux.namespaces: path of \"%s\" is not absolute",
                                          type);
         }
         if (!spec_has_new(s, NS_MOUNT))
@@ -68,7 +69,8 @@ static int parse_device(json_object *o, SpecDevice *ret) {
         else if (streq(type, "p"))
                 kind = S_IFIFO;
         else
-                return fail_text(EINVAL, "config.json: linux.devices: %s: unknown type \"%s\"", ret->path, type);
+                return fail_text(EINVAL, "config.json: linux.devices: %s: unknown type \"%s\"", ret->path,
+                                 type);
         ret->mode = kind | (mode_t) (mode & 07777);
         ret->dev = makedev((unsigned) major, (unsigned) minor);
         ret->uid = (uid_t) uid;

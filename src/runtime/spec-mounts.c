@@ -32,7 +32,8 @@ static int parse_mount(json_object *o, SpecMount *m) {
         if (m->n_uid_maps > 0 || m->n_gid_maps > 0)
                 m->idmap = true;
         if (m->bind && isempty(m->source))
-                return fail_text(EINVAL, "config.json: mounts: %s: a bind mount needs a source", m->destination);
+                return fail_text(EINVAL, "config.json: mounts: %s: a bind mount needs a source",
+                                 m->destination);
         if (!m->bind && isempty(m->type))
                 return fail_text(EINVAL, "config.json: mounts: %s: expected a type", m->destination);
         if (m->copy_up && (m->bind || !streq(m->type, "tmpfs")))

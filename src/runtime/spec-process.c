@@ -114,7 +114,8 @@ static int parse_rlimits(json_object *o, SpecProcess *p) {
                     (r = parse_limit(l, "hard", &limit->hard)) < 0)
                         return r;
                 if (limit->soft > limit->hard)
-                        return fail_text(EINVAL, "config.json: process.rlimits: %s: soft exceeds hard", type);
+                        return fail_text(EINVAL, "config.json: process.rlimits: %s: soft exceeds hard",
+                                         type);
                 p->n_rlimits = i + 1;
         }
         return 0;

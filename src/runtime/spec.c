@@ -14,7 +14,8 @@ static int wrong(const char *where, const char *key, const char *expected) {
                          expected);
 }
 
-/** spec_string - borrowed text of @key; @ret is untouched when it is absent. Return: 1, 0 when absent, -EINVAL. */
+/** spec_string - borrowed text of @key; @ret is untouched when it is absent. Return: 1, 0 when absent,
+ * -EINVAL. */
 int spec_string(json_object *o, const char *where, const char *key, const char **ret) {
         int r = json_get_string(o, key, ret);
 
@@ -156,7 +157,8 @@ static int parse_hooks(json_object *root, Spec *s) {
                 s->hooks[p].n = n;
                 s->any_hook = true;
                 for (size_t i = 0; i < n; i++) {
-                        r = parse_hook(json_object_array_get_idx(a, i), hook_names[p], &s->hooks[p].items[i]);
+                        r = parse_hook(json_object_array_get_idx(a, i), hook_names[p],
+                                       &s->hooks[p].items[i]);
                         if (r < 0)
                                 return r;
                 }
@@ -217,7 +219,8 @@ static int parse_document(Spec *s) {
                 return r;
         if (json_get(s->root, "vm") || json_get(s->root, "windows") || json_get(s->root, "solaris") ||
             json_get(s->root, "zos"))
-                return fail_text(EOPNOTSUPP, "config.json: vm, windows, solaris, zos: only linux is supported");
+                return fail_text(EOPNOTSUPP,
+                                 "config.json: vm, windows, solaris, zos: only linux is supported");
         r = spec_object(s->root, "", "linux", &o);
         if (r < 0)
                 return r;

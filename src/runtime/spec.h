@@ -9,8 +9,8 @@
 #include "../basic/macro.h"
 
 /*
- * config.json, checked and flattened. Strings and JSON sub-trees are borrowed from the document (Spec.root), arrays
- * are owned. What we do not support is refused while parsing, by the name of the field.
+ * config.json, checked and flattened. Strings and JSON sub-trees are borrowed from the document (Spec.root),
+ * arrays are owned. What we do not support is refused while parsing, by the name of the field.
  */
 #define SPEC_SIZE_MAX (8 * 1024 * 1024)
 #define SPEC_LIST_MAX 16384
@@ -52,8 +52,14 @@ typedef struct SpecMount {
         char *data; /* comma separated, for the file system; owned */
 } SpecMount;
 
-typedef enum CapSet { CAP_SET_BOUNDING, CAP_SET_EFFECTIVE, CAP_SET_INHERITABLE, CAP_SET_PERMITTED, CAP_SET_AMBIENT,
-                      _CAP_SET_MAX } CapSet;
+typedef enum CapSet {
+        CAP_SET_BOUNDING,
+        CAP_SET_EFFECTIVE,
+        CAP_SET_INHERITABLE,
+        CAP_SET_PERMITTED,
+        CAP_SET_AMBIENT,
+        _CAP_SET_MAX
+} CapSet;
 
 typedef struct SpecRlimit {
         int resource;

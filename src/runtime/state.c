@@ -103,8 +103,10 @@ int state_save(const State *s) {
             json_set_int(o, "pid", s->pid) < 0 || json_set_int(o, "pidStart", (int64_t) s->pid_start) < 0 ||
             json_set_str(o, "bundle", s->bundle) < 0 || json_set_str(o, "rootfs", s->rootfs) < 0 ||
             json_set_str(o, "cgroup", s->cgroup) < 0 || json_set_str(o, "created", s->created) < 0 ||
-            json_set_bool(o, "hooks", s->any_hook) < 0 || json_set_bool(o, "noNewPrivileges", s->no_new_privs) < 0 ||
-            json_set_bool(o, "madeCgroup", s->made_cgroup) < 0 || json_set_bool(o, "userNamespace", s->user_ns) < 0)
+            json_set_bool(o, "hooks", s->any_hook) < 0 ||
+            json_set_bool(o, "noNewPrivileges", s->no_new_privs) < 0 ||
+            json_set_bool(o, "madeCgroup", s->made_cgroup) < 0 ||
+            json_set_bool(o, "userNamespace", s->user_ns) < 0)
                 return -ENOMEM;
         if (s->annotations && json_set(o, "annotations", json_object_get(s->annotations)) < 0)
                 return -ENOMEM;
@@ -141,8 +143,8 @@ static void state_fill(State *s, json_object *o) {
 }
 
 /**
- * state_load - the state of an existing container. A create that was killed before it wrote anything gives a state
- * with nothing but the id, which can still be deleted.
+ * state_load - the state of an existing container. A create that was killed before it wrote anything gives a
+ * state with nothing but the id, which can still be deleted.
  * @lock: wait for and keep the lock until state_done().
  *
  * Return: 0, -ENOENT for an unknown id, or -errno; with a message.
@@ -156,7 +158,8 @@ int state_load(const char *root, const char *id, bool lock, State *ret) {
         if (!container_id_is_valid(id))
                 return fail_text(EINVAL, "invalid container id \"%s\"", id);
         root_fd = open_root(root, false);
-        s.dir_fd = root_fd < 0 ? root_fd : openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        s.dir_fd = root_fd < 0 ? root_fd
+                               : openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (s.dir_fd < 0) {
                 s.dir_fd = -EBADF;
                 return fail_text(ENOENT, "container \"%s\" does not exist", id);
@@ -268,7 +271,8 @@ int state_to_oci(const State *s, ContainerStatus status, json_object **ret) {
 
         if (!o || json_set_str(o, "ociVersion", s->oci_version ? s->oci_version : "1.0.2") < 0 ||
             json_set_str(o, "id", s->id) < 0 || json_set_str(o, "status", status_to_string(status)) < 0 ||
-            json_set_int(o, "pid", alive ? s->pid : 0) < 0 || json_set_str(o, "bundle", strempty(s->bundle)) < 0 ||
+            json_set_int(o, "pid", alive ? s->pid : 0) < 0 ||
+            json_set_str(o, "bundle", strempty(s->bundle)) < 0 ||
             json_set_str(o, "rootfs", strempty(s->rootfs)) < 0 ||
             json_set_str(o, "created", strempty(s->created)) < 0 || json_set_str(o, "owner", "") < 0)
                 return -ENOMEM;

@@ -7,8 +7,8 @@
 #include "../basic/macro.h"
 
 /*
- * <root>/<id>/: state.json (ours), config.json (the bundle's, as it was at create), start.sock (while created),
- * seccomp.bpf (for exec). The directory is locked (flock) by whoever changes it.
+ * <root>/<id>/: state.json (ours), config.json (the bundle's, as it was at create), start.sock (while
+ * created), seccomp.bpf (for exec). The directory is locked (flock) by whoever changes it.
  */
 typedef enum ContainerStatus {
         STATUS_CREATING,

@@ -26,11 +26,12 @@ static int check_key(const Spec *s, const char *key) {
         else if (startswith(key, "user."))
                 needs = NS_USER;
         if (needs == _NS_INVALID)
-                return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\" is not in a separate kernel namespace",
+                return fail_text(EINVAL,
+                                 "config.json: linux.sysctl: \"%s\" is not in a separate kernel namespace",
                                  key);
         if (!s->ns[needs].present)
-                return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\" needs a %s namespace of its own", key,
-                                 namespace_names[needs]);
+                return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\" needs a %s namespace of its own",
+                                 key, namespace_names[needs]);
         return 0;
 }
 
@@ -44,7 +45,8 @@ int sysctl_check(const Spec *s) {
                 if (r < 0)
                         return r;
                 if (!json_object_is_type(value, json_type_string))
-                        return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\": expected a string", key);
+                        return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\": expected a string",
+                                         key);
         }
         return 0;
 }

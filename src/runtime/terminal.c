@@ -22,7 +22,8 @@
 #define TIOCGPTPEER _IO('T', 0x41)
 #endif
 
-/** terminal_connect - connect to the caller's --console-socket. Return: the socket, or -errno with a message. */
+/** terminal_connect - connect to the caller's --console-socket. Return: the socket, or -errno with a
+ * message. */
 int terminal_connect(const char *socket_path) {
         struct sockaddr_un sa = { .sun_family = AF_UNIX };
         _cleanup_close_ int dir_fd = -EBADF, fd = -EBADF;
@@ -73,7 +74,8 @@ int terminal_open(int root_fd, const SpecProcess *p, int *ret_master, int *ret_p
         r = verify_ptmx(path_fd);
         if (r < 0)
                 return fail_errno(r, "terminal: /dev/pts/ptmx is not the multiplexer of a devpts");
-        /* Opening the verified descriptor again; /proc may not be there yet, so by path from its own directory. */
+        /* Opening the verified descriptor again; /proc may not be there yet, so by path from its own
+         * directory. */
         (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
         master = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
         if (master < 0)

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""berth-runtime by its command line: what config.json says is what the process sees, and attacks end nowhere."""
-import array
+"""berth-runtime by its command line: what config.json says is what the process sees."""
 import copy
-import ctypes
 import json
 import os
 import pty
@@ -10,162 +8,18 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 
+import bundle
+from bundle import CGROUP, ROOT, RUNTIME, TOP, Bundle, ns_without, read_until, receive_fd, rt
 from harness import run, skip, wait_for
-from image import find_busybox
-
-RUNTIME = os.environ.get("BERTH_RUNTIME", "berth-runtime")
-TOP = tempfile.mkdtemp(prefix="rt-", dir="/var/tmp")
-ROOT = TOP + "/state"
-CGROUP = "/sys/fs/cgroup" if os.path.exists("/sys/fs/cgroup/cgroup.procs") else "/sys/fs/cgroup/unified"
-CAPS = ["CAP_" + c for c in ("CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP",
-                             "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE")]
-APPLETS = ("sh true false echo ls cat id mount umount ps sleep env hostname ip grep touch mkdir mknod stty tty readlink stat "
-           "unshare kill dd wc sort rm ln chmod head test seq sync ulimit cut").split()
-PR_SET_CHILD_SUBREAPER = 36
-counter = 0
 
 
 def setup():
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    bundle.start_tests()
 
 
 def teardown():
-    for cid in os.listdir(ROOT) if os.path.isdir(ROOT) else ():
-        rt("delete", "--force", cid, check=None)
-    shutil.rmtree(TOP, ignore_errors=True)
-
-
-def rt(*args, runtime=None, **kw):
-    return run(runtime or RUNTIME, "--root", ROOT, *args, **kw)
-
-
-def make_rootfs(path):
-    for d in ("bin", "etc", "proc", "sys", "dev", "tmp", "root", "home/user"):
-        os.makedirs(path + "/" + d)
-    shutil.copy(find_busybox(), path + "/bin/busybox")
-    for a in APPLETS:
-        os.symlink("busybox", path + "/bin/" + a)
-    with open(path + "/etc/passwd", "w") as f:
-        f.write("root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n")
-
-
-def base_config():
-    caps = {k: list(CAPS) for k in ("bounding", "effective", "permitted")}
-    flags = ["nosuid", "noexec", "nodev"]
-    return {
-        "ociVersion": "1.0.2",
-        "process": {"terminal": False, "user": {"uid": 0, "gid": 0}, "args": ["true"], "cwd": "/",
-                    "env": ["PATH=/bin"], "capabilities": caps},
-        "root": {"path": "rootfs"}, "hostname": "box",
-        "mounts": [
-            {"destination": "/proc", "type": "proc", "source": "proc", "options": flags},
-            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755", "size=65536k"]},
-            {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
-             "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]},
-            {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": flags + ["mode=1777", "size=64m"]},
-            {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": flags},
-            {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": flags + ["ro"]},
-            {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": flags + ["ro"]}],
-        "linux": {"namespaces": [{"type": t} for t in ("pid", "network", "ipc", "uts", "mount", "cgroup")],
-                  "maskedPaths": ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/scsi", "/proc/acpi", "/sys/firmware"],
-                  "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]},
-    }
-
-
-class Bundle:
-    """A fresh bundle: change .config, then .run() a shell command in it, or .create() it."""
-
-    def __init__(self, *args):
-        global counter
-        counter += 1
-        self.id = "t%d" % counter
-        self.path = "%s/%s" % (TOP, self.id)
-        self.rootfs = self.path + "/rootfs"
-        make_rootfs(self.rootfs)
-        self.config = base_config()
-        if args:
-            self.process["args"] = list(args)
-        self.linux["cgroupsPath"] = "/berth-test/" + self.id
-
-    @property
-    def process(self):
-        return self.config["process"]
-
-    @property
-    def linux(self):
-        return self.config["linux"]
-
-    def save(self):
-        with open(self.path + "/config.json", "w") as f:
-            json.dump(self.config, f)
-        return self
-
-    def sh(self, script, **kw):
-        self.process["args"] = ["sh", "-c", script]
-        return self.run(**kw)
-
-    def run(self, check=0, **kw):
-        self.save()
-        r = rt("run", "--bundle", self.path, self.id, check=check, **kw)
-        self.gone()
-        return r
-
-    def fails(self, text, **kw):
-        """create must fail, say text, and leave nothing."""
-        self.save()
-        log = self.path + "/log"
-        r = run(RUNTIME, "--root", ROOT, "--log", log, "--log-format", "json", "create", "--bundle", self.path, self.id,
-                check=None, **kw)
-        assert r.code != 0, r
-        with open(log) as f:
-            last = json.loads(f.read().splitlines()[-1])
-        assert last["level"] == "error" and text in last["msg"] and last["time"], (text, last)
-        assert text in r.err, r
-        self.gone()
-
-    def gone(self):
-        assert not os.path.exists("%s/%s" % (ROOT, self.id)), "state left"
-        assert not os.path.exists("%s/berth-test/%s" % (CGROUP, self.id)), "cgroup left"
-        with open("/proc/self/mountinfo") as f:
-            assert self.path not in f.read(), "mount left"
-
-    def create(self, *options, **kw):
-        self.save()
-        pid_file = self.path + "/pid"
-        # The payload inherits stdio: pipes of ours would never end.
-        with open(self.path + "/out", "ab") as out:
-            p = subprocess.run([RUNTIME, "--root", ROOT, "create", "--bundle", self.path, "--pid-file", pid_file,
-                                *options, self.id], stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=30, **kw)
-        with open(self.path + "/out") as f:
-            assert p.returncode == 0, f.read()
-        with open(pid_file) as f:
-            self.pid = int(f.read())
-        return self
-
-    def start(self):
-        rt("start", self.id)
-        return self
-
-    def out(self):
-        with open(self.path + "/out") as f:
-            return f.read()
-
-    def state(self):
-        return json.loads(rt("state", self.id).out)
-
-    def delete(self):
-        rt("delete", "--force", self.id)
-        self.gone()
-
-    def wait(self):
-        """Exit status of the payload, our child by inheritance."""
-        return os.waitpid(self.pid, 0)[1]
-
-
-def ns_without(b, *kinds):
-    b.linux["namespaces"] = [n for n in b.linux["namespaces"] if n["type"] not in kinds]
+    bundle.end_tests()
 
 
 # --- life cycle ------------------------------------------------------------------------------------------
@@ -472,25 +326,6 @@ def test_signals_are_passed_on_by_run():
     b.gone()
 
 
-def receive_fd(sock):
-    fds = array.array("i")
-    _, anc, _, _ = sock.recvmsg(100, socket.CMSG_LEN(4))
-    fds.frombytes(anc[0][2][:4])
-    return fds[0]
-
-
-def read_until(fd, text):
-    data = b""
-    while text not in data:
-        try:
-            more = os.read(fd, 1000)
-        except OSError:
-            more = b""
-        assert more, data
-        data += more
-    return data
-
-
 def test_terminal():
     b = Bundle("sh", "-c", "tty; stty size; test -c /dev/console && echo console; read x; echo got $x; exit 3")
     b.process["terminal"] = True
@@ -667,94 +502,6 @@ def test_idmapped_mount():
     if "idmap" in r.err:
         skip("this file system has no idmapped mounts")
     assert r.out == "3000\n", r
-
-
-# --- attacks ---------------------------------------------------------------------------------------------
-
-def test_symlinks_in_the_image_cannot_redirect_mounts():
-    outside = TOP + "/outside"
-    os.makedirs(outside, exist_ok=True)
-    b = Bundle()
-    for name, target in (("dest", "/../../../../../.." + outside), ("abs", outside), ("rel", "../../../../../.." + outside)):
-        os.symlink(target, b.rootfs + "/" + name)
-        b.config["mounts"].append({"destination": "/%s/in" % name, "type": "tmpfs", "source": "x"})
-    b.sh("true")
-    assert os.listdir(outside) == [], "a directory was made outside the root"
-    # Dangling links are followed inside the root, as for /etc/resolv.conf -> ../run/...
-    b = Bundle()
-    with open(b.path + "/resolv", "w") as f:
-        f.write("nameserver\n")
-    os.symlink("../run/resolv/stub", b.rootfs + "/etc/resolv.conf")
-    b.config["mounts"].append({"destination": "/etc/resolv.conf", "source": b.path + "/resolv", "options": ["bind", "ro"]})
-    assert b.sh("cat /etc/resolv.conf").out == "nameserver\n"
-    for name in ("proc", "sys"):
-        b = Bundle()
-        os.rmdir(b.rootfs + "/" + name)
-        os.symlink("/tmp", b.rootfs + "/" + name)
-        b.fails("/" + name)
-    b = Bundle()
-    os.rmdir(b.rootfs + "/dev")
-    os.symlink(outside, b.rootfs + "/dev")
-    b.run(check=None)
-    assert os.listdir(outside) == [], "devices were made outside the root"
-    b = Bundle()
-    os.symlink("loop", b.rootfs + "/loop")
-    b.config["mounts"].append({"destination": "/loop/x", "type": "tmpfs", "source": "x"})
-    b.fails("loop")
-
-
-def test_no_descriptor_or_directory_of_the_host_is_reachable():
-    for n in range(3, 30):
-        b = Bundle("true")
-        b.process["cwd"] = "/proc/self/fd/%d" % n
-        b.save()
-        r = rt("run", "--bundle", b.path, b.id, check=None)
-        assert r.code != 0, "cwd through descriptor %d" % n
-        b.gone()
-    b = Bundle("sleep", "1000").create().start()
-    for n in range(3, 20):
-        r = rt("exec", "--cwd", "/proc/self/fd/%d" % n, b.id, "readlink", "/proc/self/cwd", check=None)
-        assert r.code != 0, r
-    b.delete()
-
-
-def test_the_runtime_itself_cannot_be_written_or_traced():
-    b = Bundle("/proc/self/exe", "--version")
-    out = b.run(check=None)
-    assert out.code == 0 or "exe" in out.err, out
-    path = shutil.which(RUNTIME)
-    before = (os.stat(path).st_mtime_ns, os.stat(path).st_size)
-    b = Bundle()
-    b.process["capabilities"] = {k: ["CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE", "CAP_SYS_ADMIN"] for k in
-                                 ("bounding", "effective", "permitted")}
-    # The container's own process becomes the runtime's program; another one tries to write to it.
-    r = b.sh("/proc/self/exe sleep 0; cat <<E > /tmp/a\n#!/proc/self/exe\nE\nchmod 755 /tmp/a; /tmp/a;"
-             "for i in 1 2 3; do for p in /proc/[0-9]*/exe; do echo x > $p; done; done 2>/dev/null; true", check=None)
-    assert (os.stat(path).st_mtime_ns, os.stat(path).st_size) == before, r
-    # Waiting for start it is not dumpable: its links are root's of the host only.
-    b = Bundle("sleep", "1000").create()
-    with open("/proc/%d/status" % b.pid) as f:
-        status = f.read()
-    assert os.stat("/proc/%d/exe" % b.pid, follow_symlinks=False).st_uid == 0, status
-    with open("/proc/%d/mountinfo" % b.pid) as f:
-        assert TOP not in f.read().replace(b.rootfs, "")
-    b.delete()
-
-
-def test_ptmx_and_console_cannot_be_replaced():
-    b = Bundle("true")
-    b.process["terminal"] = True
-    b.config["mounts"] = [m for m in b.config["mounts"] if m["destination"] not in ("/dev", "/dev/pts", "/dev/shm", "/dev/mqueue")]
-    os.makedirs(b.rootfs + "/dev/pts")
-    with open(b.rootfs + "/dev/pts/ptmx", "w") as f:
-        f.write("not a multiplexer")
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(b.path + "/console")
-    listener.listen(1)
-    b.save()
-    r = rt("create", "--bundle", b.path, "--console-socket", b.path + "/console", b.id, check=1)
-    assert "not the multiplexer" in r.err, r
-    b.gone()
 
 
 # --- cgroups ---------------------------------------------------------------------------------------------

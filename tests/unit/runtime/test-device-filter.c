@@ -4,9 +4,11 @@
 #include "runtime/device-filter.h"
 
 /*
- * A tiny interpreter of the instructions the filter uses: what the program decides is what counts, not how it looks.
+ * A tiny interpreter of the instructions the filter uses: what the program decides is what counts, not how
+ * it looks.
  */
-static int decide(const struct bpf_insn *code, size_t n, uint32_t type, uint32_t access, uint32_t major, uint32_t minor) {
+static int decide(const struct bpf_insn *code, size_t n, uint32_t type, uint32_t access, uint32_t major,
+                  uint32_t minor) {
         uint32_t context[3] = { type | access << 16, major, minor };
         uint64_t reg[11] = {};
 
@@ -77,13 +79,19 @@ static void test_default_is_deny(void **state) {
 static void test_last_match_wins(void **state) {
         static Filter f;
 
-        assert_int_equal(build("[{\"allow\":false},{\"allow\":true,\"type\":\"b\",\"major\":8,\"access\":\"r\"},"
-                               "{\"allow\":false,\"type\":\"b\",\"major\":8,\"minor\":1,\"access\":\"rwm\"}]", &f), 1);
+        assert_int_equal(
+                        build("[{\"allow\":false},{\"allow\":true,\"type\":\"b\",\"major\":8,\"access\":\"r\"},"
+                              "{\"allow\":false,\"type\":\"b\",\"major\":8,\"minor\":1,\"access\":\"rwm\"}]",
+                              &f),
+                        1);
         assert_int_equal(decide(f.code, f.n, B, R, 8, 0), 1);
         assert_int_equal(decide(f.code, f.n, B, R | W, 8, 0), 0);
         assert_int_equal(decide(f.code, f.n, B, R, 8, 1), 0);
         assert_int_equal(decide(f.code, f.n, C, R, 8, 0), 0);
-        assert_int_equal(build("[{\"allow\":true},{\"allow\":false,\"type\":\"c\",\"major\":10,\"minor\":229,\"access\":\"w\"}]", &f), 1);
+        assert_int_equal(
+                        build("[{\"allow\":true},{\"allow\":false,\"type\":\"c\",\"major\":10,\"minor\":229,\"access\":\"w\"}]",
+                              &f),
+                        1);
         assert_int_equal(decide(f.code, f.n, C, R, 10, 229), 1);
         assert_int_equal(decide(f.code, f.n, C, R | W, 10, 229), 0);
         assert_int_equal(decide(f.code, f.n, B, R | W, 8, 0), 1);
@@ -92,7 +100,8 @@ static void test_last_match_wins(void **state) {
 static void test_allow_all_needs_no_program(void **state) {
         static Filter f;
 
-        assert_int_equal(build("[{\"allow\":false},{\"allow\":true,\"type\":\"a\",\"access\":\"rwm\"}]", &f), 0);
+        assert_int_equal(build("[{\"allow\":false},{\"allow\":true,\"type\":\"a\",\"access\":\"rwm\"}]", &f),
+                         0);
 }
 
 static void test_bad_rules(void **state) {

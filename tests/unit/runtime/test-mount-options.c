@@ -18,7 +18,8 @@ static SpecMount apply(const char *const *options, int expected) {
 static void test_flags(void **state) {
         SpecMount m = APPLY("ro", "nosuid", "nodev", "noexec", "size=1m", "mode=755");
 
-        assert_int_equal(m.attr_set, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        assert_int_equal(m.attr_set,
+                         MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
         assert_int_equal(m.attr_clear, 0);
         assert_string_equal(m.data, "size=1m,mode=755");
         free(m.data);

@@ -83,11 +83,14 @@ static void compile_profile(bool privileged, SeccompFilter *f) {
                 if (applies(g, privileged))
                         assert_int_equal(json_add(list, json_object_get(g)), 0);
         }
-        assert_int_equal(json_set_str(oci, "defaultAction", json_string_or(profile, "defaultAction", "")), 0);
+        assert_int_equal(json_set_str(oci, "defaultAction", json_string_or(profile, "defaultAction", "")),
+                         0);
         assert_int_equal(json_set_int(oci, "defaultErrnoRet", 1), 0);
         assert_int_equal(json_set(oci, "architectures",
-                                  json_new_strv((char *[]) { (char *) "SCMP_ARCH_X86_64", (char *) "SCMP_ARCH_X86",
-                                                             (char *) "SCMP_ARCH_X32", NULL })), 0);
+                                  json_new_strv((char *[]){ (char *) "SCMP_ARCH_X86_64",
+                                                            (char *) "SCMP_ARCH_X86",
+                                                            (char *) "SCMP_ARCH_X32", NULL })),
+                         0);
         assert_int_equal(json_set(oci, "syscalls", list), 0);
         if (seccomp_compile(oci, f) < 0)
                 fail_msg("%s", fail_message());
@@ -171,9 +174,11 @@ static void test_refused(void **state) {
         refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"X\"]}", "flags");
         refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":\"/x\"}", "listenerPath");
         refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ERRNO\","
-                "\"args\":[{\"index\":6,\"value\":1,\"op\":\"SCMP_CMP_EQ\"}]}]}", "args");
+                "\"args\":[{\"index\":6,\"value\":1,\"op\":\"SCMP_CMP_EQ\"}]}]}",
+                "args");
         refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ERRNO\","
-                "\"args\":[{\"index\":0,\"value\":1,\"op\":\"X\"}]}]}", "args");
+                "\"args\":[{\"index\":0,\"value\":1,\"op\":\"X\"}]}]}",
+                "args");
 }
 
 int main(int argc, char **argv) {

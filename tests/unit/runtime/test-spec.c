@@ -23,15 +23,16 @@ static void refused(const char *text, const char *message) {
 }
 
 static void test_whole(void **state) {
-        static const char text[] =
-                HEAD "," PROCESS ",\"env\":[\"A=b\"],\"user\":{\"uid\":5,\"gid\":6,\"additionalGids\":[7,8],\"umask\":63},"
-                "\"capabilities\":{\"bounding\":[\"CAP_KILL\",\"cap_chown\",\"CAP_NO_SUCH\"]},\"terminal\":true,"
-                "\"consoleSize\":{\"height\":10,\"width\":20},\"oomScoreAdj\":-5,"
-                "\"rlimits\":[{\"type\":\"RLIMIT_CORE\",\"soft\":18446744073709551615,\"hard\":-1}]},"
-                "\"mounts\":[{\"destination\":\"/m\",\"source\":\"s\",\"options\":[\"rbind\",\"ro\"]}],"
-                "\"hooks\":{\"poststop\":[{\"path\":\"/h\",\"timeout\":3}]},\"hostname\":\"h\","
-                "\"linux\":{" NAMESPACES ",\"cgroupsPath\":\"/c\",\"maskedPaths\":[\"/x\"],"
-                "\"devices\":[{\"path\":\"/dev/d\",\"type\":\"b\",\"major\":1,\"minor\":2,\"fileMode\":384}]}}";
+        static const char text[] = HEAD
+                        "," PROCESS
+                        ",\"env\":[\"A=b\"],\"user\":{\"uid\":5,\"gid\":6,\"additionalGids\":[7,8],\"umask\":63},"
+                        "\"capabilities\":{\"bounding\":[\"CAP_KILL\",\"cap_chown\",\"CAP_NO_SUCH\"]},\"terminal\":true,"
+                        "\"consoleSize\":{\"height\":10,\"width\":20},\"oomScoreAdj\":-5,"
+                        "\"rlimits\":[{\"type\":\"RLIMIT_CORE\",\"soft\":18446744073709551615,\"hard\":-1}]},"
+                        "\"mounts\":[{\"destination\":\"/m\",\"source\":\"s\",\"options\":[\"rbind\",\"ro\"]}],"
+                        "\"hooks\":{\"poststop\":[{\"path\":\"/h\",\"timeout\":3}]},\"hostname\":\"h\","
+                        "\"linux\":{" NAMESPACES ",\"cgroupsPath\":\"/c\",\"maskedPaths\":[\"/x\"],"
+                        "\"devices\":[{\"path\":\"/dev/d\",\"type\":\"b\",\"major\":1,\"minor\":2,\"fileMode\":384}]}}";
         _cleanup_spec_ Spec s = {};
 
         assert_int_equal(spec_parse(text, strlen(text), &s), 0);
@@ -69,16 +70,20 @@ static void test_refused(void **state) {
         refused(HEAD "," PROCESS ",\"user\":{\"uid\":4294967295}}}", "process.user.uid");
         refused(HEAD "," PROCESS ",\"user\":{\"additionalGids\":[-1]}}}", "additionalGids");
         refused(HEAD "," PROCESS ",\"oomScoreAdj\":1001}}", "oomScoreAdj");
-        refused(HEAD "," PROCESS ",\"rlimits\":[{\"type\":\"RLIMIT_CORE\",\"soft\":2,\"hard\":1}]}}", "soft exceeds hard");
+        refused(HEAD "," PROCESS ",\"rlimits\":[{\"type\":\"RLIMIT_CORE\",\"soft\":2,\"hard\":1}]}}",
+                "soft exceeds hard");
         refused(HEAD ",\"mounts\":[{\"source\":\"x\"}]}", "destination");
         refused(HEAD ",\"mounts\":[{\"destination\":\"/x\"}]}", "type");
         refused(HEAD ",\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\"}]}", "source");
         refused(HEAD ",\"hooks\":{\"prestart\":[{\"path\":\"x\"}]}}", "absolute path");
         refused(HEAD ",\"linux\":{}}", "mount namespace");
-        refused(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"mount\"}]}}", "given twice");
+        refused(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"mount\"}]}}",
+                "given twice");
         refused(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"mount\",\"path\":\"x\"}]}}", "not absolute");
-        refused(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"user\"}]}}", "uidMappings");
-        refused(HEAD ",\"linux\":{" NAMESPACES ",\"devices\":[{\"path\":\"/d\",\"type\":\"z\"}]}}", "unknown type");
+        refused(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"user\"}]}}",
+                "uidMappings");
+        refused(HEAD ",\"linux\":{" NAMESPACES ",\"devices\":[{\"path\":\"/d\",\"type\":\"z\"}]}}",
+                "unknown type");
         refused(HEAD ",\"linux\":{" NAMESPACES ",\"rootfsPropagation\":\"z\"}}", "rootfsPropagation");
         refused(HEAD ",\"linux\":{" NAMESPACES ",\"timeOffsets\":{}}}", "timeOffsets");
         refused(HEAD ",\"linux\":{" NAMESPACES ",\"intelRdt\":{\"closID\":\"x\"}}}", "intelRdt");
