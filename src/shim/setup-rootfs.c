@@ -74,13 +74,11 @@ static int check_layers(Setup *s) {
         return 0;
 }
 
-static int configure(Setup *s, int fs) {
+static int configure(Setup *s, int fs, bool joined) {
         char path[256];
         int r;
 
-        r = set_lower_each(s, fs);
-        if (r == -EINVAL)
-                r = set_lower_joined(s, fs);
+        r = joined ? set_lower_joined(s, fs) : set_lower_each(s, fs);
         if (r < 0)
                 return r;
         (void) snprintf(path, sizeof(path), BERTH_CONTAINERS_DIR "/%s/upper", s->id);
@@ -95,6 +93,25 @@ static int configure(Setup *s, int fs) {
          * cannot see. */
         (void) set_string(fs, "metacopy", "off");
         return syscall(SYS_fsconfig, fs, FS_CMD_CREATE, NULL, NULL, 0) < 0 ? negative_errno() : 0;
+}
+
+/*
+ * Kernels before 6.5 take any key (overlayfs gets one string of options there) and only refuse lowerdir+ at
+ * the very end, so the second way starts from a fresh context.
+ */
+static int make_overlay(Setup *s, int *ret_fs) {
+        int r = -EINVAL;
+
+        for (int joined = 0; joined < 2 && r == -EINVAL; joined++) {
+                _cleanup_close_ int fs = (int) syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
+
+                if (fs < 0)
+                        return setup_fail(s, negative_errno(), 128, "The kernel has no overlayfs");
+                r = configure(s, fs, joined);
+                if (r >= 0)
+                        *ret_fs = TAKE_FD(fs);
+        }
+        return r < 0 ? setup_fail(s, r, 128, "Cannot stack the image's layers") : 0;
 }
 
 /** rootfs_mount - a private mount namespace with the container's root at run_dir/rootfs. Return: 0 or
@@ -116,12 +133,9 @@ int rootfs_mount(Setup *s) {
         r = check_layers(s);
         if (r < 0)
                 return r;
-        fs = (int) syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
-        if (fs < 0)
-                return setup_fail(s, negative_errno(), 128, "The kernel has no overlayfs");
-        r = configure(s, fs);
+        r = make_overlay(s, &fs);
         if (r < 0)
-                return setup_fail(s, r, 128, "Cannot stack the image's layers");
+                return r;
         mnt = (int) syscall(SYS_fsmount, fs, 1, 0);
         if (mnt < 0 ||
             syscall(SYS_move_mount, mnt, "", AT_FDCWD, target, 4 /* MOVE_MOUNT_F_EMPTY_PATH */) < 0)
