@@ -421,3 +421,9 @@ def remove_all():
     """Remove every container."""
     for cid in container_ids():
         http("DELETE", "/containers/%s?force=1&v=1" % cid)
+
+
+def remove_images():
+    """Remove every image."""
+    for i in http("GET", "/images/json?all=1", expect=200).json():
+        http("DELETE", "/images/%s?force=1" % i["Id"])

@@ -264,6 +264,7 @@ def main():
         if os.path.exists(harness.SOCKET):
             try:
                 harness.remove_all()
+                harness.remove_images()
             except Exception as e:
                 print("# could not clean up after %s: %s" % (os.path.basename(path), reason_of(e)), flush=True)
     sys.exit(1 if reporter.failed else 0)
