@@ -39,7 +39,7 @@ int json_parse(const char *text, size_t size, json_object **ret) {
         json_object *o;
         size_t used;
 
-        if (strspn(text, " \t\r\n") >= size)
+        if (!text || strspn(text, " \t\r\n") >= size)
                 return -ENODATA;
         if (size > INT32_MAX)
                 return -EBADMSG;

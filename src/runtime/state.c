@@ -70,6 +70,8 @@ int state_make(const char *root, const char *id, State *ret) {
         _cleanup_close_ int root_fd = -EBADF, dir_fd = -EBADF;
         char *copy;
 
+        if (!id)
+                return fail_text(EINVAL, "no container id");
         if (!container_id_is_valid(id))
                 return fail_text(EINVAL, "invalid container id \"%s\"", id);
         root_fd = open_root(root, true);
