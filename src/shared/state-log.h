@@ -6,6 +6,7 @@
 /* Append-only, checksummed records of one object; docs/contracts.md section 3. */
 #define STATE_LOG_NAME "state.log"
 #define STATE_LOG_MAX (4 * 1024 * 1024)
+#define STATE_LOG_COMPACT (256 * 1024)
 
 typedef enum StateLogFlags {
         STATE_LOG_SYNC = 1 << 0,   /* fdatasync after the record */

@@ -45,8 +45,11 @@ static int append(int dir_fd, const char *type, const char *value, StateLogFlags
         return state_log_append(dir_fd, &b, flags);
 }
 
+enum { SEEN_CREATED = 1, SEEN_STARTED = 2, SEEN_EXITED = 4, SEEN_CHILD = 8 };
+
 typedef struct Seen {
         size_t n;
+        unsigned types;
         char last[64];
 } Seen;
 
@@ -56,6 +59,10 @@ static int remember(const Fields *f, void *userdata) {
         assert_non_null(fields_get(f, "type"));
         assert_non_null(fields_get(f, "at"));
         (void) snprintf(s->last, sizeof(s->last), "%s", fields_get(f, "value"));
+        s->types |= (streq(fields_get(f, "type"), "created") ? SEEN_CREATED : 0) |
+                    (streq(fields_get(f, "type"), "started") ? SEEN_STARTED : 0) |
+                    (streq(fields_get(f, "type"), "exited") ? SEEN_EXITED : 0) |
+                    (streq(fields_get(f, "type"), "from-child") ? SEEN_CHILD : 0);
         s->n++;
         return 0;
 }
@@ -163,10 +170,10 @@ static void test_maximum(void **state) {
         {
                 _cleanup_close_ int fd = openat(p->fd, STATE_LOG_NAME, O_WRONLY | O_CLOEXEC);
 
-                assert_int_equal(ftruncate(fd, STATE_LOG_MAX + 1), 0);
+                assert_int_equal(ftruncate(fd, STATE_LOG_MAX * 2), 0);
         }
         assert_int_equal(append(p->fd, "b", "two", 0), -EFBIG);
-        assert_int_equal(read_log(p, &s), 1);
+        assert_int_equal(state_log_read(p->fd, remember, &s), -E2BIG);
 }
 
 /* Engine and shim append to the same file. */
@@ -187,12 +194,39 @@ static void test_two_writers(void **state) {
         assert_int_equal(read_log(p, &s), 1001);
 }
 
+/* A long log keeps the last record of each type, in order, whoever writes meanwhile. */
+static void test_compaction(void **state) {
+        Place *p = *state;
+        char value[2001];
+        struct stat st;
+        pid_t pid;
+        Seen s;
+
+        memset(value, 'v', sizeof(value) - 1);
+        value[sizeof(value) - 1] = 0;
+        assert_int_equal(append(p->fd, "created", "once", STATE_LOG_CREATE), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        for (int i = 0; i < 400; i++)
+                if (append(p->fd, pid == 0 ? "started" : "exited", value, 0) < 0)
+                        _exit(1);
+        if (pid == 0)
+                _exit(append(p->fd, "from-child", "last words", 0) < 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        assert_int_equal(append(p->fd, "name", "final", 0), 0);
+        assert_int_equal(fstatat(p->fd, STATE_LOG_NAME, &st, 0), 0);
+        assert_true(st.st_size < STATE_LOG_COMPACT + 8192);
+        assert_true(read_log(p, &s) >= 5);
+        assert_string_equal(s.last, "final");
+        assert_int_equal(s.types, SEEN_CREATED | SEEN_STARTED | SEEN_EXITED | SEEN_CHILD);
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         const struct CMUnitTest tests[] = {
                 TEST(test_append_and_read), TEST(test_handler_stops), TEST(test_torn_tail),
                 TEST(test_flipped_bits),    TEST(test_full_disk),     TEST(test_maximum),
-                TEST(test_two_writers),
+                TEST(test_two_writers),    TEST(test_compaction),
         };
 
         (void) signal(SIGXFSZ, SIG_IGN);
