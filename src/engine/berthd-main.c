@@ -125,6 +125,7 @@ static int run(int argc, char *argv[]) {
         (void) sd_notify(0, "READY=1");
         r = sd_event_loop(m->event);
         (void) sd_notify(0, "STOPPING=1");
+        dbus_done(m);
         return r;
 }
 

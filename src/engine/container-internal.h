@@ -18,6 +18,4 @@ int container_reconcile(Container *c);
 /* Take the container out of the world: trash, name, maps. @c is gone afterwards. */
 int container_discard(Container *c);
 
-void operations_complete_start(Container *c, int error, EngineError *details);
-void operations_complete_stop(Container *c);
 void operations_fail_all(Container *c, int error);

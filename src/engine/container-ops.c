@@ -45,6 +45,12 @@ static void operation_finish(Operation *o, int error, EngineError *details) {
         free(o);
 }
 
+/* Take back an operation that never came to be: its caller is told by the return value instead. */
+static void operation_drop(Operation *o) {
+        o->done = NULL;
+        operation_finish(o, 0, NULL);
+}
+
 static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
         _cleanup_error_ EngineError e = {};
         Operation *o = userdata;
@@ -98,13 +104,11 @@ static void complete_kind(Container *c, OperationKind kind, int error, EngineErr
         }
 }
 
-/** operations_complete_start - the start came true or failed with @details. */
-void operations_complete_start(Container *c, int error, EngineError *details) {
+static void operations_complete_start(Container *c, int error, EngineError *details) {
         complete_kind(c, OPERATION_START, error, details);
 }
 
-/** operations_complete_stop - the payload has ended. */
-void operations_complete_stop(Container *c) {
+static void operations_complete_stop(Container *c) {
         complete_kind(c, OPERATION_STOP, 0, NULL);
 }
 
@@ -113,6 +117,32 @@ void operations_fail_all(Container *c, int error) {
         complete_kind(c, OPERATION_REMOVE, 0, NULL);
         complete_kind(c, OPERATION_STOP, 0, NULL);
         complete_kind(c, OPERATION_START, error, NULL);
+}
+
+/* The object is still in use up the stack: mark it, discard_if_removing() follows. */
+static void on_remove_stopped(Container *c, int error, EngineError *details, void *userdata) {
+        if (error < 0)
+                complete_kind(c, OPERATION_REMOVE, error, details);
+        else if (!c->auto_remove) /* else the shim's `removed` ends the operation */
+                c->status = CONTAINER_REMOVING;
+}
+
+static void discard_if_removing(Container *c) {
+        int r;
+
+        if (c->status != CONTAINER_REMOVING)
+                return;
+        r = container_discard(c);
+        if (r < 0) {
+                c->status = CONTAINER_DEAD;
+                complete_kind(c, OPERATION_REMOVE, r, NULL);
+        }
+}
+
+/* What waited for the end is told; a removal that waited for it follows. May free @c. */
+static void payload_ended(Container *c) {
+        operations_complete_stop(c);
+        discard_if_removing(c);
 }
 
 static void start_failed(Container *c, int code, const char *message) {
@@ -134,7 +164,8 @@ static void start_lost(Container *c) {
 
         start_failed(c, 128, strempty(text));
         if (c->auto_remove)
-                (void) container_discard(c);
+                c->status = CONTAINER_REMOVING;
+        payload_ended(c);
 }
 
 static void on_start_job(Manager *m, const char *id, int error, const char *result, void *userdata) {
@@ -166,6 +197,7 @@ int container_start(Container *c, ContainerDone done, void *userdata, EngineErro
                 r = container_append(c, "desired", "state", "running", false);
                 if (r < 0)
                         return error_set(reterr, r, "cannot store the wanted state: %s", strerrordesc_np(-r));
+                c->restart_count = 0;
                 r = unit_start(c->manager, c->id, on_start_job, NULL);
                 if (r < 0)
                         return error_set(reterr, r, "cannot ask systemd to start the container: %s", strerrordesc_np(-r));
@@ -193,6 +225,7 @@ static int put_signal(Buffer *b, const char *signal, EngineError *reterr) {
 int container_stop(Container *c, const char *signal, int64_t timeout, ContainerDone done, void *userdata, EngineError *reterr) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT(4096);
         usec_t limit = USEC_INFINITY;
+        Operation *o;
         int r;
 
         r = put_signal(&text, signal, reterr);
@@ -208,10 +241,13 @@ int container_stop(Container *c, const char *signal, int64_t timeout, ContainerD
                 return error_set(reterr, r, "cannot store the wanted state: %s", strerrordesc_np(-r));
         if (timeout >= 0 && timeout < INT32_MAX)
                 limit = (usec_t) timeout * USEC_PER_SEC + STOP_GRACE;
-        r = operation_new(c, OPERATION_STOP, limit, done, userdata, NULL);
+        r = operation_new(c, OPERATION_STOP, limit, done, userdata, &o);
         if (r < 0)
                 return r;
-        return shim_send(c, "stop", &text, NULL, 0, NULL, NULL);
+        r = shim_send(c, "stop", &text, NULL, 0, NULL, NULL);
+        if (r < 0)
+                operation_drop(o);
+        return r;
 }
 
 typedef struct Restart {
@@ -317,52 +353,27 @@ int container_resize(Container *c, unsigned height, unsigned width, EngineError 
         return r < 0 ? r : shim_send(c, "resize", &text, NULL, 0, NULL, NULL);
 }
 
-/* The object is still in use up the stack: mark it, discard_if_removing() follows. */
-static void on_remove_stopped(Container *c, int error, EngineError *details, void *userdata) {
-        if (error < 0)
-                complete_kind(c, OPERATION_REMOVE, error, details);
-        else if (!c->auto_remove) /* else the shim's `removed` ends the operation */
-                c->status = CONTAINER_REMOVING;
-}
-
-static void discard_if_removing(Container *c) {
-        int r;
-
-        if (c->status != CONTAINER_REMOVING)
-                return;
-        r = container_discard(c);
-        if (r < 0) {
-                c->status = CONTAINER_DEAD;
-                complete_kind(c, OPERATION_REMOVE, r, NULL);
-        }
-}
-
 /** container_remove - see container.h. Anonymous volumes live in the container's directory, so @volumes changes nothing. */
-int container_remove(Container *c, bool force, bool volumes, ContainerDone done, void *userdata, EngineError *reterr) {
+int container_remove(Container *c, bool force, bool volumes, ContainerDone done, void *userdata,
+                     EngineError *reterr) {
+        bool busy = container_is_up(c) || c->status == CONTAINER_STARTING || c->status == CONTAINER_RESTARTING;
+        Operation *o;
         int r;
 
-        if (container_is_up(c) || c->status == CONTAINER_STARTING || c->status == CONTAINER_RESTARTING) {
-                if (!force)
-                        return error_set(reterr, -EBUSY,
-                                         "cannot remove container \"%s\": container is %s: stop the container before removing or force "
-                                         "remove",
-                                         c->name, c->status == CONTAINER_STARTING ? "starting" : container_status_to_string(c->status));
-                r = operation_new(c, OPERATION_REMOVE, USEC_INFINITY, done, userdata, NULL);
-                if (r < 0)
-                        return r;
-                r = container_stop(c, "KILL", 0, on_remove_stopped, NULL, reterr);
-                return r == -EALREADY ? 0 : r;
-        }
-        r = operation_new(c, OPERATION_REMOVE, USEC_INFINITY, done, userdata, NULL);
+        if (busy && !force)
+                return error_set(reterr, -EBUSY,
+                                 "cannot remove container \"%s\": container is %s: stop the container before removing or "
+                                 "force remove",
+                                 c->name,
+                                 c->status == CONTAINER_STARTING ? "starting" : container_status_to_string(c->status));
+        r = operation_new(c, OPERATION_REMOVE, USEC_INFINITY, done, userdata, &o);
         if (r < 0)
                 return r;
-        /* Completes the operation, which frees what @done needs, in container_free(). */
-        r = container_discard(c);
-        if (r < 0) {
-                operation_finish(c->operations, r, NULL);
-                return 0;
-        }
-        return 0;
+        /* Either way the operation is completed by container_free(), behind which @c is gone. */
+        r = busy ? container_stop(c, "KILL", 0, on_remove_stopped, NULL, reterr) : container_discard(c);
+        if (r < 0)
+                operation_drop(o);
+        return r;
 }
 
 /** container_on_starting - its shim has come up and asks for parked clients. */
@@ -394,7 +405,11 @@ void container_on_hello(Container *c, const Fields *state) {
 static void on_exited(Container *c, const Fields *event) {
         const char *code = strempty(fields_get(event, "code"));
 
-        c->status = fields_get_bool(event, "restarting") ? CONTAINER_RESTARTING : CONTAINER_EXITED;
+        c->status = CONTAINER_EXITED;
+        if (fields_get_bool(event, "restarting")) {
+                c->status = CONTAINER_RESTARTING;
+                c->restart_count++;
+        }
         c->pid = 0;
         c->exit_code = streq(code, "unknown") ? EXIT_CODE_UNKNOWN : (int) fields_get_i64_or(event, "code", EXIT_CODE_UNKNOWN);
         c->oom_killed = fields_get_bool(event, "oom");
@@ -418,11 +433,14 @@ void container_on_event(Container *c, const Fields *event) {
                 operations_complete_start(c, 0, NULL);
         } else if (streq(kind, "start-failed")) {
                 start_failed(c, (int) fields_get_i64_or(event, "code", 128), strempty(fields_get(event, "message")));
-                operations_complete_stop(c);
+                payload_ended(c);
         } else if (streq(kind, "exited")) {
                 on_exited(c, event);
-                operations_complete_stop(c);
-                discard_if_removing(c);
+                if (c->status == CONTAINER_EXITED)
+                        payload_ended(c);
+        } else if (streq(kind, "restart-cancelled")) {
+                c->status = CONTAINER_EXITED;
+                payload_ended(c);
         } else if (streq(kind, "paused"))
                 c->status = CONTAINER_PAUSED;
         else if (streq(kind, "unpaused"))
@@ -447,10 +465,9 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         if (c->status != CONTAINER_EXITED)
                 return 0;
         shim_queue_flush(c, false);
-        operations_complete_stop(c);
         if (c->auto_remove)
                 c->status = CONTAINER_REMOVING;
-        discard_if_removing(c);
+        payload_ended(c);
         return 0;
 }
 

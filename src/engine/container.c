@@ -119,7 +119,9 @@ static int on_record(const Fields *f, void *userdata) {
         }
         if (streq(type, "name"))
                 return replace_string(&c->name, fields_get(f, "name"));
-        if (streq(type, "started")) {
+        if (streq(type, "desired"))
+                c->restart_count = 0;
+        else if (streq(type, "started")) {
                 c->ran = true;
                 c->status = CONTAINER_RUNNING;
                 c->started_at = at;
