@@ -52,16 +52,13 @@ static int on_job_removed(sd_bus_message *msg, void *userdata, sd_bus_error *ret
         return 0;
 }
 
-/** units_init - see units.h. */
+/**
+ * units_init - see units.h. No Subscribe: PID 1 tells whoever queued a job how it ended anyway, and a subscriber makes it
+ * send two dozen signals for every unit that comes and goes.
+ */
 int units_init(Manager *m) {
-        int r;
-
-        r = sd_bus_match_signal_async(m->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved",
-                                      on_job_removed, NULL, m);
-        if (r < 0)
-                return r;
-        return sd_bus_call_method_async(m->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "Subscribe", NULL, NULL,
-                                        NULL);
+        return sd_bus_match_signal_async(m->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved",
+                                         on_job_removed, NULL, m);
 }
 
 /** units_done - forget pending jobs; their callbacks are not called. */

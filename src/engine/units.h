@@ -6,7 +6,7 @@
 /* PID 1 over sd-bus: two calls per container life at most (facts.md section 3, trap 7). */
 typedef void (*UnitJobDone)(Manager *m, const char *id, int error, const char *result, void *userdata);
 
-/* Subscribe to JobRemoved; once at start-up. */
+/* Listen for JobRemoved; once at start-up. */
 int units_init(Manager *m);
 void units_done(Manager *m);
 
