@@ -66,8 +66,8 @@ static int apply_xattrs(LayerWriter *w, const Member *m, int fd) {
  * comes first. */
 int metadata_apply_fd(LayerWriter *w, const Member *m, int fd, bool times) {
         struct timespec ts[2];
-        uid_t uid;
-        gid_t gid;
+        uid_t uid = 0;
+        gid_t gid = 0;
         int r;
 
         r = owner(w, m, &uid, &gid);
@@ -89,8 +89,8 @@ int metadata_apply_fd(LayerWriter *w, const Member *m, int fd, bool times) {
 /** metadata_apply_at - see layer-writer-internal.h. */
 int metadata_apply_at(LayerWriter *w, const Member *m, bool with_mode) {
         struct timespec ts[2];
-        uid_t uid;
-        gid_t gid;
+        uid_t uid = 0;
+        gid_t gid = 0;
         int r;
 
         r = owner(w, m, &uid, &gid);
