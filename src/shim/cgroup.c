@@ -76,14 +76,27 @@ int cgroup_open_events(int cgroup_fd) {
         return fd < 0 ? negative_errno() : fd;
 }
 
-/** cgroup_oom_killed - the kernel killed something in it for want of memory. */
-bool cgroup_oom_killed(int cgroup_fd) {
-        _cleanup_free_ char *text = NULL;
-        const char *p;
-        size_t size;
+/** cgroup_open_memory_events - a file that reports EPOLLPRI when something runs out of memory in the
+ * payload's scope, the parent of @cgroup_fd: the limit is set there. Return: fd or -errno. */
+int cgroup_open_memory_events(int cgroup_fd) {
+        int fd = cgroup_fd < 0 ? -EBADF : openat(cgroup_fd, "../memory.events", O_RDONLY | O_CLOEXEC);
 
-        if (cgroup_fd < 0 || read_file_at(cgroup_fd, "memory.events", 4096, &text, &size) < 0)
-                return false;
+        return fd < 0 ? (cgroup_fd < 0 ? -EBADF : negative_errno()) : fd;
+}
+
+/** cgroup_oom_killed - did the kernel kill something for want of memory? Return: 0, 1 or -errno (the cgroup
+ * is gone). */
+int cgroup_oom_killed(int events_fd) {
+        char text[1024];
+        const char *p;
+        ssize_t n;
+
+        if (events_fd < 0)
+                return -EBADF;
+        n = pread(events_fd, text, sizeof(text) - 1, 0);
+        if (n < 0)
+                return negative_errno();
+        text[n] = 0;
         p = strstr(text, "oom_kill ");
         return p && strtoul(p + 9, NULL, 10) > 0;
 }

@@ -9,4 +9,5 @@ int cgroup_kill(int cgroup_fd);
 int cgroup_freeze(int cgroup_fd, bool on);
 int cgroup_populated(int cgroup_fd);
 int cgroup_open_events(int cgroup_fd);
-bool cgroup_oom_killed(int cgroup_fd);
+int cgroup_open_memory_events(int cgroup_fd);
+int cgroup_oom_killed(int events_fd);

@@ -45,6 +45,7 @@ struct Client {
 };
 
 static bool client_input(Client *c);
+static void on_stalled(Timer *timer);
 
 static void update(Client *c) {
         Shim *s = c->set->shim;
@@ -94,10 +95,14 @@ static bool set_is_over(const StdioSet *t) {
 
 /** client_check_done_all - see client.h. */
 void client_check_done_all(StdioSet *t) {
+        if (!set_is_over(t))
+                return;
         for (Client *c = t->clients, *next; c; c = next) {
                 next = c->next;
-                if (c->out.size == 0 && set_is_over(t))
+                if (c->out.size == 0)
                         client_free(c);
+                else if (!c->stall.armed) /* nothing comes any more that would notice that it does not read */
+                        timer_arm(&t->shim->loop, &c->stall, STALL_MAX, on_stalled);
         }
 }
 
@@ -238,12 +243,15 @@ static bool client_input(Client *c) {
 
 /** client_resume_all_input - the process takes input (again). */
 void client_resume_all_input(StdioSet *t) {
-        for (Client *c = t->clients; c; c = c->next) {
+        for (Client *c = t->clients, *next; c; c = next) {
                 bool pending = c->in.size > 0;
 
+                next = c->next;
                 if (pending && !client_input(c))
                         return;
-                if (pending)
+                if (pending && c->source.fd < 0)
+                        client_free(c); /* it had left; this was all that was still here of it */
+                else if (pending)
                         update(c);
         }
 }
@@ -288,6 +296,7 @@ static void on_client(Source *source, uint32_t revents) {
                         c->detached = true;
                         buffer_done(&c->out);
                         input_end(c);
+                        unstore(c);
                         source_close(&t->shim->loop, &c->source);
                         after_change(t);
                         return;

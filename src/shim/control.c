@@ -25,6 +25,7 @@
 struct Control {
         Control *next;
         Shim *shim;
+        uint64_t number;
         Source source;
         bool subscribed;
         bool engine; /* parked requests come over it until its `go` */
@@ -84,7 +85,7 @@ void reply_send(Shim *s, const ReplyTo *to, int error, const char *message) {
         _cleanup_buffer_ Buffer b = BUFFER_INIT(FIELDS_TEXT_MAX);
 
         for (Control *c = s->controls; c; c = c->next)
-                if (c == to->control) {
+                if (c->number == to->control) {
                         if (message_put_reply(&b, to->seq, error, message) >= 0)
                                 (void) message_send(c->source.fd, &b, NULL, 0);
                         return;
@@ -248,7 +249,7 @@ static int dispatch(Shim *s, Control *c, Message *m, const ReplyTo *to) {
 }
 
 static void handle(Shim *s, Control *c, Message *m) {
-        ReplyTo to = { .control = c };
+        ReplyTo to = { .control = c->number };
         const char *verb = message_verb(m);
         int r;
 
@@ -289,6 +290,7 @@ static void on_control(Source *source, uint32_t revents) {
 }
 
 static int control_add(Shim *s, int fd, bool engine) {
+        static uint64_t last_number;
         Control *c;
         size_t n = 0;
 
@@ -299,7 +301,7 @@ static int control_add(Shim *s, int fd, bool engine) {
                 (void) safe_close(fd);
                 return n < CONTROLS_MAX ? -ENOMEM : -EUSERS;
         }
-        *c = (Control){ .next = s->controls, .shim = s, .engine = engine, .subscribed = engine,
+        *c = (Control){ .next = s->controls, .shim = s, .number = ++last_number, .engine = engine, .subscribed = engine,
                         .source = { .fd = fd, .callback = on_control } };
         s->controls = c;
         return source_watch(&s->loop, &c->source, EPOLLIN);

@@ -15,9 +15,10 @@ int event_begin(Buffer *b, const char *event);
 void event_send(Shim *s, const Buffer *b);
 void event_simple(Shim *s, const char *event);
 
-/* For answers that come later; the connection may be gone by then, so it is looked up. */
+/* For answers that come later; the connection may be gone by then (and its memory be another's), so it is looked up
+ * by a number that is never used twice. */
 typedef struct ReplyTo {
-        Control *control;
+        uint64_t control;
         char seq[24];
 } ReplyTo;
 void reply_send(Shim *s, const ReplyTo *to, int error, const char *message);

@@ -75,6 +75,11 @@ bool exec_is_over(const Exec *e) {
         return e->over;
 }
 
+/** exec_has_process - the runtime is done: what its stdio holds is the process's. */
+bool exec_has_process(const Exec *e) {
+        return e->pid > 0;
+}
+
 /** exec_any - some exec is not over, or a client still takes its last bytes. */
 bool exec_any(const Shim *s) {
         return s->execs;
@@ -330,6 +335,7 @@ static void runtime_ended(Exec *e, int wait_status) {
         (void) unlink(path);
         reply_send(s, &e->reply, 0, NULL);
         send_started(e);
+        stdio_set_update(&e->stdio);
         if (process_recall(e->pid, &status)) {
                 terminal_receive_pending(&e->console, &e->stdio);
                 exec_exited(e, exit_status_from_wait(status));

@@ -9,6 +9,7 @@ int exec_resize(Shim *s, const char *id, uint32_t height, uint32_t width);
 bool exec_on_child(Shim *s, pid_t pid, int wait_status);
 void exec_check_done(Exec *e);
 bool exec_is_over(const Exec *e);
+bool exec_has_process(const Exec *e);
 bool exec_any(const Shim *s);
 bool exec_any_running(const Shim *s);
 void exec_end_all(Shim *s);

@@ -65,13 +65,36 @@ static void watch_cgroup(Shim *s) {
         (void) source_watch(&s->loop, &s->cgroup_events, EPOLLPRI);
 }
 
+static void on_memory_event(Source *source, uint32_t revents) {
+        Shim *s = CONTAINER_OF(source, Shim, memory_events);
+
+        int r = cgroup_oom_killed(source->fd);
+
+        if (r > 0)
+                s->memory->oom = true;
+        if (r < 0)
+                source_close(&s->loop, source); /* a removed file is ready for ever */
+}
+
+/** shim_watch_memory - notice kills for want of memory when they happen: PID 1 removes an empty scope, and
+ * its counters with it, about as fast as we learn of the exit. */
+void shim_watch_memory(Shim *s) {
+        s->memory_events = (Source){ .fd = cgroup_open_memory_events(s->cgroup_fd),
+                                     .callback = on_memory_event };
+        if (s->memory_events.fd >= 0)
+                (void) source_watch(&s->loop, &s->memory_events, EPOLLPRI);
+        on_memory_event(&s->memory_events, 0);
+}
+
 /** shim_payload_exited - the container's first process has ended. */
 void shim_payload_exited(Shim *s, ExitStatus status) {
         if (s->status >= SHIM_EXITING)
                 return;
         s->exit = status;
         s->exited_at = now_realtime();
-        s->oom = cgroup_oom_killed(s->cgroup_fd);
+        on_memory_event(&s->memory_events, 0);
+        s->oom = s->memory->oom;
+        source_close(&s->loop, &s->memory_events);
         s->status = SHIM_EXITING;
         timer_disarm(&s->loop, &s->stop_timer);
         timer_disarm(&s->loop, &s->settle_timer);

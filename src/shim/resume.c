@@ -124,6 +124,7 @@ static int go_on(Shim *s) {
         s->status = (ShimStatus) s->memory->status;
         s->started = s->created = s->go = true;
         s->cgroup_fd = s->memory->cgroup[0] ? cgroup_open(s->memory->cgroup) : -EBADF;
+        shim_watch_memory(s);
         journal_event(s, MESSAGE_ID_SHIM_RESUMED, LOG_NOTICE, "shim-resumed",
                       "The container's shim was killed and has resumed; the container was not touched.",
                       NULL);

@@ -13,12 +13,11 @@
 /* Which network namespace the payload gets: none of its own (host), a fresh empty one, netd's, or another
  * container's. */
 
-static int ask_netd(Setup *s) {
+/* Return: 1 and the answer in @m, 0 when the connection ended before it came, -errno. */
+static int attach(Setup *s, Message *m) {
         _cleanup_buffer_ Buffer b = BUFFER_INIT(FIELDS_TEXT_MAX);
-        _cleanup_message_ Message m = MESSAGE_INIT;
         _cleanup_close_ int fd = message_connect(BERTH_NETD_SOCKET, false);
-        const char *address;
-        int r, error;
+        int r;
 
         if (fd < 0)
                 return setup_fail(s, fd, 128, "Cannot reach berth-netd for the network");
@@ -34,7 +33,20 @@ static int ask_netd(Setup *s) {
         if (r >= 0)
                 r = message_send(fd, &b, NULL, 0);
         if (r >= 0)
-                r = message_receive(fd, &m);
+                r = message_receive(fd, m);
+        return r == -EPIPE || r == -ECONNRESET ? 0 : r;
+}
+
+static int ask_netd(Setup *s) {
+        _cleanup_message_ Message m = MESSAGE_INIT;
+        const char *address;
+        int r, error;
+
+        /* A netd that died over the request is started again by its socket, and attaching twice gives the same
+         * address; one that dies over it again is not asked a third time. */
+        r = attach(s, &m);
+        if (r == 0)
+                r = attach(s, &m);
         if (r <= 0)
                 return setup_fail(s, r < 0 ? r : -ECONNRESET, 128, "berth-netd did not answer");
         error = (int) fields_get_i64_or(&m.fields, "errno", EPROTO);
@@ -66,7 +78,10 @@ static int join_container(Setup *s, const char *id) {
                         r = fields_put(&b, '\n', "seq", "1");
                 if (r >= 0)
                         r = message_send(fd, &b, NULL, 0);
-                if (r >= 0 && message_receive(fd, &m) > 0)
+                /* A container that has ended still tells the pid it had, which is another's by now. */
+                if (r >= 0 && message_receive(fd, &m) > 0 &&
+                    (streq(strempty(fields_get(&m.fields, "status")), "running") ||
+                     streq(strempty(fields_get(&m.fields, "status")), "paused")))
                         pid = fields_get_i64_or(&m.fields, "pid", 0);
         }
         if (pid <= 0)

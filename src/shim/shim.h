@@ -47,6 +47,7 @@ struct Shim {
         Source payload; /* pidfd; watched only after a resume, children are reaped by SIGCHLD */
         int cgroup_fd;
         Source cgroup_events;
+        Source memory_events;
         StdioSet stdio;
 
         /* start */
@@ -82,6 +83,7 @@ int shim_run(Shim *s);
 
 void shim_check_go(Shim *s);
 void shim_start_failed(Shim *s, int code, const char *message);
+void shim_watch_memory(Shim *s);
 void shim_payload_exited(Shim *s, ExitStatus status);
 void shim_store_fds(Shim *s);
 int shim_watch_payload(Shim *s);

@@ -86,6 +86,7 @@ static void on_created(Shim *s, const Fields *f) {
         s->memory->pid = (int32_t) pid;
         (void) snprintf(s->memory->cgroup, sizeof(s->memory->cgroup), "%s", cgroup);
         s->cgroup_fd = cgroup[0] ? cgroup_open(cgroup) : -EBADF;
+        shim_watch_memory(s);
         /* It is our child (the runtime has gone) and not reaped before we ask, so the number is still its
          * own. */
         s->payload.fd = process_pidfd_open((pid_t) pid);

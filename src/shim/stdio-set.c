@@ -100,9 +100,17 @@ bool stdio_set_blocked(const StdioSet *t) {
         return (!t->exec && t->shim->journal_blocked) || client_any_full(t);
 }
 
+/*
+ * The runtime has the process's stdio before the process has: what is there when the start fails is the runtime's own,
+ * which is no output, and is never read.
+ */
+static bool may_read(const StdioSet *t) {
+        return (t->exec ? exec_has_process(t->exec) : t->shim->started) && !stdio_set_blocked(t);
+}
+
 /** stdio_set_update - read, or do not, as the journal and the clients allow. */
 void stdio_set_update(StdioSet *t) {
-        uint32_t events = stdio_set_blocked(t) ? 0 : EPOLLIN;
+        uint32_t events = may_read(t) ? EPOLLIN : 0;
 
         for (unsigned i = 0; i < 2; i++)
                 if (!t->streams[i].closed)
@@ -210,7 +218,7 @@ static void on_stream(Source *source, uint32_t revents) {
 /** stdio_set_drain - the process is gone: read what is there now, as far as the takers let us. */
 void stdio_set_drain(StdioSet *t) {
         for (unsigned i = 0; i < 2; i++)
-                while (!t->streams[i].closed && !stdio_set_blocked(t) && read_once(&t->streams[i]) > 0)
+                while (!t->streams[i].closed && may_read(t) && read_once(&t->streams[i]) > 0)
                         ;
         stdio_set_update(t);
 }
