@@ -15,14 +15,17 @@
 
 /*
  * The overlay is mounted in a mount namespace of our own, which the runtime inherits: on the host no mount
- * ever shows up. Layers are given one by one (lowerdir+, Linux 6.7); older kernels get one joined option,
- * from inside the layers' directory so that forty layers fit into a page.
+ * ever shows up. Layers are given one by one (lowerdir+, Linux 6.7). An older kernel takes at most 255 bytes
+ * per option by fsconfig(2), three layers, and a page for all options by mount(2): there the layers are
+ * opened and named by their descriptors' numbers, from inside /proc/self/fd.
  */
 #ifndef FSOPEN_CLOEXEC
 #define FSOPEN_CLOEXEC 1
 #endif
 #define FS_SET_STRING 1
 #define FS_CMD_CREATE 6
+#define LAYERS_MAX 500 /* OVL_MAX_STACK of the kernel */
+#define MOUNT_OPTIONS_MAX 4095
 
 static int set_string(int fs, const char *key, const char *value) {
         return syscall(SYS_fsconfig, fs, FS_SET_STRING, key, value, 0) < 0 ? negative_errno() : 0;
@@ -45,20 +48,6 @@ static int set_lower_each(Setup *s, int fs) {
         }
 }
 
-static int set_lower_joined(Setup *s, int fs) {
-        _cleanup_buffer_ Buffer b = BUFFER_INIT(256 * 1024);
-        int r = 0;
-
-        for (size_t i = 0; r >= 0; i++) {
-                const char *name = fields_get_nth(&s->conf, "lower", i);
-
-                if (!name)
-                        break;
-                r = buffer_appendf(&b, "%s%s", i > 0 ? ":" : "", name);
-        }
-        return r < 0 ? r : set_string(fs, "lowerdir", b.data);
-}
-
 static int check_layers(Setup *s) {
         const char *name = fields_get(&s->conf, "lower");
 
@@ -74,11 +63,14 @@ static int check_layers(Setup *s) {
         return 0;
 }
 
-static int configure(Setup *s, int fs, bool joined) {
+static int configure(Setup *s, int fs) {
         char path[256];
         int r;
 
-        r = joined ? set_lower_joined(s, fs) : set_lower_each(s, fs);
+        /* Kernels before 6.5 take any key for overlayfs, fail at the end, and complain in the kernel log. */
+        if (set_string(fs, "no-such-option", "1") >= 0)
+                return -EINVAL;
+        r = set_lower_each(s, fs);
         if (r < 0)
                 return r;
         (void) snprintf(path, sizeof(path), BERTH_CONTAINERS_DIR "/%s/upper", s->id);
@@ -95,29 +87,63 @@ static int configure(Setup *s, int fs, bool joined) {
         return syscall(SYS_fsconfig, fs, FS_CMD_CREATE, NULL, NULL, 0) < 0 ? negative_errno() : 0;
 }
 
-/*
- * Kernels before 6.5 take any key (overlayfs gets one string of options there) and only refuse lowerdir+ at
- * the very end, so the second way starts from a fresh context.
- */
-static int make_overlay(Setup *s, int *ret_fs) {
-        int r = -EINVAL;
+static int mount_by_fsconfig(Setup *s, const char *target) {
+        _cleanup_close_ int fs = -EBADF, mnt = -EBADF;
+        int r;
 
-        for (int joined = 0; joined < 2 && r == -EINVAL; joined++) {
-                _cleanup_close_ int fs = (int) syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
+        fs = (int) syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
+        if (fs < 0)
+                return negative_errno();
+        r = configure(s, fs);
+        if (r < 0)
+                return r;
+        mnt = (int) syscall(SYS_fsmount, fs, 1 /* FSMOUNT_CLOEXEC */, 0);
+        if (mnt < 0 ||
+            syscall(SYS_move_mount, mnt, "", AT_FDCWD, target, 4 /* MOVE_MOUNT_F_EMPTY_PATH */) < 0)
+                return negative_errno();
+        return 0;
+}
 
-                if (fs < 0)
-                        return setup_fail(s, negative_errno(), 128, "The kernel has no overlayfs");
-                r = configure(s, fs, joined);
-                if (r >= 0)
-                        *ret_fs = TAKE_FD(fs);
+static int join_layers(Setup *s, Buffer *options, int *fds, size_t *n_fds) {
+        int r = buffer_appendf(options,
+                               "upperdir=" BERTH_CONTAINERS_DIR "/%s/upper,workdir=" BERTH_CONTAINERS_DIR
+                               "/%s/work,lowerdir=",
+                               s->id, s->id);
+
+        for (size_t i = 0; r >= 0; i++) {
+                const char *name = fields_get_nth(&s->conf, "lower", i);
+
+                if (!name)
+                        break;
+                if (i >= LAYERS_MAX)
+                        return -E2BIG;
+                fds[i] = open(name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                if (fds[i] < 0)
+                        return negative_errno();
+                *n_fds = i + 1;
+                r = buffer_appendf(options, "%s%d", i > 0 ? ":" : "", fds[i]);
         }
-        return r < 0 ? setup_fail(s, r, 128, "Cannot stack the image's layers") : 0;
+        return r >= 0 && options->size > MOUNT_OPTIONS_MAX ? -E2BIG : r;
+}
+
+/* The layers have to be opened in this mount namespace: overlayfs refuses mounts of another one. */
+static int mount_by_descriptors(Setup *s, const char *target) {
+        _cleanup_buffer_ Buffer options = BUFFER_INIT(64 * 1024);
+        int fds[LAYERS_MAX];
+        size_t n_fds = 0;
+        int r;
+
+        r = join_layers(s, &options, fds, &n_fds);
+        if (r >= 0 && (chdir("/proc/self/fd") < 0 || mount("overlay", target, "overlay", 0, options.data) < 0))
+                r = negative_errno();
+        for (size_t i = 0; i < n_fds; i++)
+                (void) safe_close(fds[i]);
+        return r;
 }
 
 /** rootfs_mount - a private mount namespace with the container's root at run_dir/rootfs. Return: 0 or
  * -errno. */
 int rootfs_mount(Setup *s) {
-        _cleanup_close_ int fs = -EBADF, mnt = -EBADF;
         char target[160];
         int r;
 
@@ -133,13 +159,13 @@ int rootfs_mount(Setup *s) {
         r = check_layers(s);
         if (r < 0)
                 return r;
-        r = make_overlay(s, &fs);
+        r = mount_by_fsconfig(s, target);
+        if (r == -EINVAL || r == -ENOSYS)
+                r = mount_by_descriptors(s, target);
+        if (r == -ENODEV)
+                return setup_fail(s, r, 128, "The kernel has no overlayfs");
         if (r < 0)
-                return r;
-        mnt = (int) syscall(SYS_fsmount, fs, 1, 0);
-        if (mnt < 0 ||
-            syscall(SYS_move_mount, mnt, "", AT_FDCWD, target, 4 /* MOVE_MOUNT_F_EMPTY_PATH */) < 0)
-                return setup_fail(s, negative_errno(), 128, "Cannot mount the container's root");
+                return setup_fail(s, r, 128, "Cannot stack the image's layers");
         s->root_fd = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (s->root_fd < 0)
                 return negative_errno();

@@ -11,6 +11,7 @@
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
+#include "../basic/buffer.h"
 #include "../basic/clock.h"
 #include "../basic/fd.h"
 #include "../basic/file.h"
@@ -315,6 +316,23 @@ static int read_cgroup(pid_t pid, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
+/* Memory, to learn from the payload's own counters that it was killed for want of memory, and pids for its
+ * statistics; the runtime asks for others when it needs them. */
+static int enable_controllers(const char *leaf, const char *available) {
+        _cleanup_free_ char *file = str_concat(leaf, "/../cgroup.subtree_control");
+        const char *const wanted[] = { "memory", "pids" };
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(64);
+        int r = file ? 0 : -ENOMEM;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(wanted); i++) {
+                const char *p = strstr(available, wanted[i]);
+
+                if (p && (p == available || p[-1] == ' ') && strchr(" \n", p[strlen(wanted[i])]))
+                        r = buffer_appendf(&b, "+%s ", wanted[i]);
+        }
+        return r < 0 || b.size == 0 ? r : write_string_at(AT_FDCWD, file, b.data);
+}
+
 static int move_to_leaf(Setup *s, Scope *scope) {
         _cleanup_free_ char *leaf = str_concat("/sys/fs/cgroup", s->cgroup), *controllers = NULL,
                             *file = NULL;
@@ -337,7 +355,7 @@ static int move_to_leaf(Setup *s, Scope *scope) {
                 return negative_errno();
         end_placeholder(&scope->placeholder);
         scope->placeholder = second;
-        return 0;
+        return enable_controllers(leaf, controllers);
 }
 
 /** scope_wait - until the placeholder is in the scope. Sets @s->cgroup. Return: 0 or -errno. */
