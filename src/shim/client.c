@@ -101,7 +101,7 @@ void client_check_done_all(StdioSet *t) {
                 next = c->next;
                 if (c->out.size == 0)
                         client_free(c);
-                else if (!c->stall.armed) /* nothing comes any more that would notice that it does not read */
+                else if (!c->stall.armed) /* no more output will notice that it does not read */
                         timer_arm(&t->shim->loop, &c->stall, STALL_MAX, on_stalled);
         }
 }

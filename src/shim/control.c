@@ -301,7 +301,11 @@ static int control_add(Shim *s, int fd, bool engine) {
                 (void) safe_close(fd);
                 return n < CONTROLS_MAX ? -ENOMEM : -EUSERS;
         }
-        *c = (Control){ .next = s->controls, .shim = s, .number = ++last_number, .engine = engine, .subscribed = engine,
+        *c = (Control){ .next = s->controls,
+                        .shim = s,
+                        .number = ++last_number,
+                        .engine = engine,
+                        .subscribed = engine,
                         .source = { .fd = fd, .callback = on_control } };
         s->controls = c;
         return source_watch(&s->loop, &c->source, EPOLLIN);

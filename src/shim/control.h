@@ -15,8 +15,8 @@ int event_begin(Buffer *b, const char *event);
 void event_send(Shim *s, const Buffer *b);
 void event_simple(Shim *s, const char *event);
 
-/* For answers that come later; the connection may be gone by then (and its memory be another's), so it is looked up
- * by a number that is never used twice. */
+/* For answers that come later; the connection may be gone by then (and its memory be another's), so it is
+ * looked up by a number that is never used twice. */
 typedef struct ReplyTo {
         uint64_t control;
         char seq[24];

@@ -32,14 +32,27 @@
  * back.
  */
 #define DRAIN_MAX (2 * USEC_PER_SEC)
+#define JOURNAL_STUCK_MAX 4              /* times DRAIN_MAX */
+#define DRAIN_EXTEND "EXTEND_TIMEOUT_USEC=20000000"
 #define RESTART_SEC (100 * USEC_PER_MSEC) /* what systemd itself waits, units/berth@.service */
+
+/* Return: whether the journal has taken nothing for so long that the exit has to be told without it. */
+static bool journal_is_stuck(Shim *s) {
+        if (!s->journal_blocked || s->memory->ordinal != s->drain_ordinal)
+                s->drain_stuck = 0;
+        else
+                s->drain_stuck++;
+        s->drain_ordinal = s->memory->ordinal;
+        return s->drain_stuck >= JOURNAL_STUCK_MAX;
+}
 
 static void on_drain_timeout(Timer *t) {
         Shim *s = CONTAINER_OF(t, Shim, drain_timer);
 
         if (s->status != SHIM_EXITING)
                 return;
-        if (stdio_set_blocked(&s->stdio)) {
+        if (!journal_is_stuck(s) && stdio_set_blocked(&s->stdio)) {
+                (void) notify_send(DRAIN_EXTEND);
                 shim_arm_drain(s);
                 return;
         }
@@ -86,15 +99,34 @@ void shim_watch_memory(Shim *s) {
         on_memory_event(&s->memory_events, 0);
 }
 
+/* Once it is reaped, nobody but us knows how it ended: a successor must not have to ask the kernel. */
+static void remember_exit(Shim *s) {
+        s->memory->exit_code = s->exit.code;
+        s->memory->exit_signal = s->exit.signal;
+        s->memory->exit_known = s->exit.known;
+        __atomic_store_n(&s->memory->exited_at, s->exited_at, __ATOMIC_RELEASE);
+}
+
+static void recall_exit(Shim *s) {
+        s->exit = (ExitStatus){ .known = s->memory->exit_known,
+                                .code = s->memory->exit_code,
+                                .signal = s->memory->exit_signal };
+        s->oom = s->memory->oom;
+        s->exited_at = s->memory->exited_at;
+}
+
 /** shim_payload_exited - the container's first process has ended. */
 void shim_payload_exited(Shim *s, ExitStatus status) {
         if (s->status >= SHIM_EXITING)
                 return;
-        s->exit = status;
-        s->exited_at = now_realtime();
         on_memory_event(&s->memory_events, 0);
-        s->oom = s->memory->oom;
         source_close(&s->loop, &s->memory_events);
+        if (s->memory->exited_at == 0) {
+                s->exit = status;
+                s->exited_at = now_realtime();
+                remember_exit(s);
+        }
+        recall_exit(s);
         s->status = SHIM_EXITING;
         timer_disarm(&s->loop, &s->stop_timer);
         timer_disarm(&s->loop, &s->settle_timer);
@@ -141,18 +173,26 @@ static int record_start_failed(Shim *s) {
         return r < 0 ? r : state_log_append(s->dir_fd, &b, STATE_LOG_SYNC);
 }
 
+/* Decided once: after a kill the log already counts the restart that is still to come. */
 static void decide_restart(Shim *s) {
+        Memory *m = s->memory;
         RestartFacts f = { .policy = s->config.restart,
                            .max = s->config.restart_max,
                            .restarts = s->history.restarts,
                            .delay = s->history.restart_delay,
                            .failure = !s->exit.known || s->exit.code != 0 };
 
-        if (s->exited_at > s->memory->started_at)
-                f.ran = s->exited_at - s->memory->started_at;
-        s->will_restart = !s->failed && !s->memory->no_restart && !s->host_shutdown &&
-                          !s->config.auto_remove && restart_is_due(&f, &s->restart_delay);
-        s->restarts = s->history.restarts + s->will_restart;
+        if (s->exited_at > m->started_at)
+                f.ran = s->exited_at - m->started_at;
+        if (!m->restart_decided) {
+                m->will_restart = !s->failed && !m->no_restart && !s->host_shutdown &&
+                                  !s->config.auto_remove && restart_is_due(&f, &m->restart_delay);
+                m->restarts = s->history.restarts + m->will_restart;
+                m->restart_decided = true;
+        }
+        s->will_restart = m->will_restart && !m->no_restart;
+        s->restarts = m->restarts;
+        s->restart_delay = m->restart_delay;
 }
 
 static void journal_exit(Shim *s) {
@@ -282,10 +322,7 @@ static void ask_about_scope(Shim *s) {
 /* Everything after the truth is on disk; a successor of a killed shim comes here too. */
 static void announce_end(Shim *s) {
         s->status = SHIM_EXITED;
-        s->memory->exit_code = s->exit.code;
-        s->memory->exit_signal = s->exit.signal;
-        s->memory->exit_known = s->exit.known;
-        s->memory->oom = s->oom;
+        remember_exit(s);
         s->memory->status = SHIM_EXITED;
         /* Before anybody hears of the end: a start that follows must queue behind this unit's end, not find
          * it active. */
@@ -326,7 +363,7 @@ void shim_check_drained(Shim *s) {
                         return;
         }
         stdio_set_flush_journal(&s->stdio);
-        if (!journal_has_all(s) && s->journal_blocked)
+        if (!journal_has_all(s) && s->journal_blocked && !s->drain_over)
                 return;
         if (exec_any_running(s) && !s->drain_over)
                 return;
@@ -412,11 +449,9 @@ bool shim_on_finish_child(Shim *s, pid_t pid, int wait_status) {
 
 /** shim_finish_again - the shim before this one was killed behind its exit record: do the rest. */
 void shim_finish_again(Shim *s) {
-        s->exit = (ExitStatus){ .known = s->memory->exit_known,
-                                .code = s->memory->exit_code,
-                                .signal = s->memory->exit_signal };
-        s->oom = s->memory->oom;
-        s->exited_at = now_realtime();
+        if (s->memory->exited_at == 0) /* from before this was noted */
+                s->memory->exited_at = now_realtime();
+        recall_exit(s);
         decide_restart(s);
         announce_end(s);
 }

@@ -56,6 +56,11 @@ int journal_open(Shim *s) {
         return 0;
 }
 
+static int reopen(Shim *s) {
+        source_close(&s->loop, &s->journal);
+        return journal_open(s);
+}
+
 /** journal_put - append one field; a value with newlines takes the binary form. Return: 0 or -errno of the
  * buffer. */
 int journal_put(Buffer *b, const char *field, const char *value) {
@@ -194,7 +199,7 @@ static void batch_commit(Batch *b, Shim *s, unsigned stream, unsigned sent) {
 /** journal_flush_stream - send whole lines (at the end of the stream: all) until done or the journal takes
  * no more. */
 void journal_flush_stream(Shim *s, unsigned stream) {
-        static bool lost_reported;
+        bool reopened = false;
 
         if (!fixed_valid && build_fixed(s) < 0)
                 return;
@@ -217,16 +222,16 @@ void journal_flush_stream(Shim *s, unsigned stream) {
                         return;
                 }
                 if (n < 0) {
-                        /* journald is being restarted (its socket is kept by PID 1) or absent: try a new
-                         * connection once. */
-                        source_close(&s->loop, &s->journal);
-                        if (!lost_reported && journal_open(s) >= 0) {
-                                lost_reported = true;
-                                continue;
+                        /* The journal's socket was made anew, or there is none: the container matters more
+                         * than its log, so the line is counted as lost. */
+                        if (!reopened) {
+                                reopened = true;
+                                if (reopen(s) >= 0)
+                                        continue;
                         }
                         n = 1;
                 } else
-                        lost_reported = false;
+                        reopened = false;
                 batch_commit(&b, s, stream, (unsigned) n);
         }
 }
@@ -243,6 +248,22 @@ bool journal_has_all(const Shim *s) {
         (void) stream_memory_data(s->memory, 0, &a);
         (void) stream_memory_data(s->memory, 1, &b);
         return a == 0 && b == 0;
+}
+
+/* The end marker must not be lost; journald reads on, or is gone for good after the time-out. Return: 0 or
+ * -errno. */
+static int send_patiently(Shim *s, const Buffer *b) {
+        for (;;) {
+                struct pollfd p = { .fd = s->journal.fd, .events = POLLOUT };
+                ssize_t n = -ENOTCONN;
+
+                if (p.fd >= 0)
+                        n = send_with_fds(p.fd, b->data, b->size, NULL, 0, MSG_DONTWAIT);
+                if (n != -EAGAIN)
+                        return n < 0 ? (int) n : 0;
+                if (poll(&p, 1, EVENT_WAIT_MS) <= 0)
+                        return -EAGAIN;
+        }
 }
 
 /** journal_event - one entry about the container itself; waits a moment if the journal is busy. */
@@ -267,11 +288,7 @@ void journal_event(Shim *s, const char *message_id, int priority, const char *ev
                 r = buffer_append(&b, extra->data, extra->size);
         if (r < 0)
                 return;
-        /* The end marker must not be lost; journald reads on, or is gone for good after the time-out. */
-        while (send_with_fds(s->journal.fd, b.data, b.size, NULL, 0, MSG_DONTWAIT) == -EAGAIN) {
-                struct pollfd p = { .fd = s->journal.fd, .events = POLLOUT };
-
-                if (poll(&p, 1, EVENT_WAIT_MS) <= 0)
-                        return;
-        }
+        r = send_patiently(s, &b);
+        if (r < 0 && r != -EAGAIN && reopen(s) >= 0)
+                (void) send_patiently(s, &b);
 }

@@ -98,6 +98,11 @@ typedef struct Memory {
         StreamMemory streams[2];
         ExecMemory execs[EXECS_MAX];
         ClientMemory clients[CLIENTS_MAX];
+        /* New fields go to the end, where the memory of an older shim has zeros. */
+        uint64_t stop_deadline; /* CLOCK_MONOTONIC, 0: nobody stops it */
+        uint64_t exited_at;     /* its end was seen, and exit_* and oom say how; 0: not yet */
+        bool restart_decided, will_restart;
+        uint64_t restarts, restart_delay;
 } Memory;
 
 #define MEMORY_HEAD_SIZE (64 * 1024)

@@ -14,6 +14,7 @@
 #include "log-journal.h"
 #include "notify.h"
 #include "shim.h"
+#include "stop.h"
 #include "waiter.h"
 
 /*
@@ -139,10 +140,11 @@ static int go_on(Shim *s) {
                 s->status = SHIM_RUNNING;
         stdio_set_flush_journal(&s->stdio);
         stdio_set_update(&s->stdio);
-        if (s->payload.fd < 0) {
+        if (s->payload.fd < 0 || s->memory->exited_at > 0) {
                 shim_payload_exited(s, EXIT_STATUS_UNKNOWN);
                 return 0;
         }
+        stop_go_on(s);
         s->payload.callback = on_payload;
         return source_watch(&s->loop, &s->payload, EPOLLIN);
 }

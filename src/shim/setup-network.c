@@ -42,8 +42,8 @@ static int ask_netd(Setup *s) {
         const char *address;
         int r, error;
 
-        /* A netd that died over the request is started again by its socket, and attaching twice gives the same
-         * address; one that dies over it again is not asked a third time. */
+        /* A netd that died over the request is started again by its socket, and attaching twice gives the
+         * same address; one that dies over it again is not asked a third time. */
         r = attach(s, &m);
         if (r == 0)
                 r = attach(s, &m);

@@ -64,6 +64,8 @@ struct Shim {
         Timer restart_timer;
         Timer settle_timer;
         Timer trim_timer;
+        uint64_t drain_ordinal; /* the journal's last at the last look */
+        unsigned drain_stuck;   /* looks since it has taken anything */
         bool drain_over;
         bool will_restart;
         uint64_t restarts, restart_delay;

@@ -101,8 +101,8 @@ bool stdio_set_blocked(const StdioSet *t) {
 }
 
 /*
- * The runtime has the process's stdio before the process has: what is there when the start fails is the runtime's own,
- * which is no output, and is never read.
+ * The runtime has the process's stdio before the process has: what is there when the start fails is the
+ * runtime's own, which is no output, and is never read.
  */
 static bool may_read(const StdioSet *t) {
         return (t->exec ? exec_has_process(t->exec) : t->shim->started) && !stdio_set_blocked(t);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "../basic/clock.h"
 #include "../basic/log.h"
 #include "../basic/str.h"
 #include "../shared/state-log.h"
@@ -18,6 +19,7 @@
  * boot.
  */
 #define TIMEOUT_MARGIN 15
+#define TIMEOUT_MAX ((int64_t) 365 * 24 * 3600)
 
 /** stop_wanted - store that the container should not run (old-or-new before anything is done about it). */
 void stop_wanted(Shim *s) {
@@ -47,7 +49,7 @@ static void on_stop_timeout(Timer *t) {
 
 static void extend_timeout(int64_t timeout) {
         char text[64];
-        uint64_t s = timeout < 0 ? (uint64_t) 365 * 24 * 3600 : (uint64_t) timeout + TIMEOUT_MARGIN;
+        uint64_t s = timeout < 0 ? (uint64_t) TIMEOUT_MAX : (uint64_t) timeout + TIMEOUT_MARGIN;
 
         (void) snprintf(text, sizeof(text), "EXTEND_TIMEOUT_USEC=%" PRIu64, s * USEC_PER_SEC);
         (void) notify_send(text);
@@ -70,6 +72,7 @@ void stop_begin(Shim *s, int sig, int64_t timeout) {
         }
         if (s->status == SHIM_STARTING || s->status >= SHIM_EXITING)
                 return;
+        timeout = MIN(timeout, TIMEOUT_MAX);
         thaw(s);
         exec_kill_runtimes(s);
         extend_timeout(timeout);
@@ -80,8 +83,18 @@ void stop_begin(Shim *s, int sig, int64_t timeout) {
                 timeout = 0;
         } else if (process_pidfd_signal(s->payload.fd, sig) < 0)
                 return;
-        if (timeout >= 0)
-                timer_arm(&s->loop, &s->stop_timer, (usec_t) timeout * USEC_PER_SEC, on_stop_timeout);
+        if (timeout < 0)
+                return;
+        s->memory->stop_deadline = now_monotonic() + (usec_t) timeout * USEC_PER_SEC;
+        timer_arm(&s->loop, &s->stop_timer, (usec_t) timeout * USEC_PER_SEC, on_stop_timeout);
+}
+
+/** stop_go_on - the shim before this one was killed while it stopped the container: its time still runs. */
+void stop_go_on(Shim *s) {
+        usec_t now = now_monotonic(), end = s->memory->stop_deadline;
+
+        if (end > 0)
+                timer_arm(&s->loop, &s->stop_timer, end > now ? end - now : 0, on_stop_timeout);
 }
 
 /**
@@ -112,9 +125,10 @@ void stop_on_sigterm(Shim *s) {
                                NULL };
 
         s->memory->no_restart = true;
-        /* Once the payload has gone by itself there is nothing to stop; only a restart that is due would be.
-         */
-        if (s->status >= SHIM_EXITING && !s->will_restart)
+        /* Once the payload has gone by itself there is nothing to stop; only a restart that is due would be,
+         * or one that is decided when its output is read. */
+        if ((s->status == SHIM_EXITED && !s->will_restart) ||
+            (s->status == SHIM_EXITING && s->config.restart == RESTART_NO))
                 return;
         if (s->shutdown_query_pid > 0)
                 return;
