@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Limits that the kernel enforces: only where the cgroup v2 controllers are there."""
+"""What only the machine with its own kernel shows: limits that are enforced, and an older kernel."""
+import os
+
 import harness
-from harness import (berth, cgroup_pids, inspect, make_image, needs, scope_unit, shim_unit, systemctl, unit_cgroup,
-                     unit_property, wait_for)
+from harness import (berth, cgroup_pids, image, inspect, load, make_image, needs, scope_unit, shim_unit, systemctl,
+                     unit_cgroup, unit_property, wait_for)
 
 MB = 1 << 20
 
@@ -83,3 +85,55 @@ def test_pids_limit_is_enforced():
     r = berth("run", "--rm", "--pids-limit", "12", "--network", "none", "busybox", "sh", "-c",
               "for i in $(seq 30); do sleep 5 & done; echo end", check=None)
     assert "fork" in r.err, r
+
+
+@needs("controllers")
+def test_no_process_beside_the_payload():
+    """The scope's own cgroup is empty, so that its controllers can be handed down; execs join the payload."""
+    cid = berth("run", "-d", "--memory", "96m", "--network", "none", "busybox", "sleep", "1000").out.strip()
+    top = unit_cgroup(scope_unit(cid))
+    assert read(cid, "cgroup.procs") == "", "a process stays in the scope itself"
+    assert {"memory", "pids"} <= set(read(cid, "cgroup.subtree_control").split())
+    assert int(read(cid, "payload/memory.current")) > 0 and read(cid, "payload/pids.current") == "1"
+    berth("exec", "-d", cid, "sleep", "1000")
+    wait_for(lambda: len(cgroup_pids(top + "/payload")) == 2)
+    assert read(cid, "cgroup.procs") == ""
+    berth("rm", "-f", cid)
+
+
+@needs("controllers")
+def test_cpu_quota_is_enforced():
+    cid = berth("run", "-d", "--cpus", "0.2", "--network", "none", "busybox", "sh", "-c",
+                "while :; do :; done").out.strip()
+
+    def throttled():
+        stat = dict(line.split() for line in read(cid, "cpu.stat").splitlines())
+        return int(stat["nr_throttled"]) > 3
+    wait_for(throttled)
+    berth("rm", "-f", cid)
+
+
+@needs("controllers")
+def test_kill_reaches_all():
+    """Fifty processes that take no TERM end with the container, and their cgroup goes."""
+    cid = berth("run", "-d", "--pids-limit", "120", "--network", "none", "busybox", "sh", "-c",
+                "trap '' TERM; for i in $(seq 50); do sleep 1000 & done; wait").out.strip()
+    wait_for(lambda: int(read(cid, "pids.current")) >= 51)
+    top = unit_cgroup(scope_unit(cid))
+    berth("rm", "-f", cid)
+    wait_for(lambda: not os.path.exists(top))
+
+
+@needs("vm")
+def test_many_layers():
+    """Kernels before 6.7 take no list of layers by the piece: 1, 4 and 120 of them, in the right order."""
+    for n in (1, 4, 120):
+        tag = "layers:%d" % n
+        layers = [image.tar(image.busybox_members())]
+        layers += [image.layer({"same": "%d\n" % i, "f%d" % i: ""}) for i in range(1, n)]
+        load(image.docker_archive(layers, (tag,)))
+        r = berth("run", "--rm", "--network", "none", tag, "sh", "-c",
+                  "echo $(ls -d /f[0-9]* 2>/dev/null | wc -l) $(cat /same 2>/dev/null); echo x >/same; cat /same")
+        assert r.out.split() == ([str(n - 1)] if n == 1 else [str(n - 1)] * 2) + ["x"], (n, r)
+    said = [e["MESSAGE"] for e in harness.journal("_TRANSPORT=kernel") if "overlayfs" in str(e.get("MESSAGE"))]
+    assert not said, said
