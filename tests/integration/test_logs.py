@@ -179,6 +179,18 @@ def test_losses_are_said():
     assert out == b"1\n2\nfar on\n" and err == b"berth: 7 lines lost\n", (out, err)
 
 
+def test_repeated_lines_are_dropped():
+    finished("l15", "seq 1 5")
+    cid = harness.inspect("l15")["Id"]
+    for i in (4, 5):
+        send_entry(0, cid, str(i), CONTAINER_LOG_EPOCH=1, CONTAINER_LOG_ORDINAL=i)
+    send_entry(0, cid, "6", CONTAINER_LOG_EPOCH=1, CONTAINER_LOG_ORDINAL=6)
+    assert demux(logs("l15", "stdout=1&stderr=1").body) == (b"1\n2\n3\n4\n5\n6\n", b"")
+    for n in range(1, 6):
+        want = b"".join(b"%d\n" % i for i in range(7 - n, 7))
+        assert demux(logs("l15", "stdout=1&tail=%d" % n).body)[0] == want, n
+
+
 @timeout(120)
 def test_many_lines():
     n = 200000

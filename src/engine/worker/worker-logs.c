@@ -110,10 +110,17 @@ static int check_ordinal(LogReader *l, const LogEntry *e) {
         return known && e->ordinal > expected ? put_loss(l, e->ordinal - expected) : 0;
 }
 
+/* A shim that was killed between sending and noting down sends again; the first is the one that counts. */
+static bool is_repeated(const LogReader *l, const LogEntry *e) {
+        return e->ordinal > 0 && e->epoch == l->epoch && e->ordinal <= l->ordinal;
+}
+
 static int put_line(LogReader *l, const LogEntry *e) {
         int stream = e->is_stderr && !l->options.tty ? STDERR : STDOUT, r;
         bool starts = !l->in_line[stream];
 
+        if (is_repeated(l, e))
+                return 0;
         r = check_ordinal(l, e);
         if (r < 0)
                 return r;
@@ -169,7 +176,7 @@ static int drain(LogReader *l) {
 /* Go back from the end until the @tail lines asked for lie ahead. Partial entries belong to the line they
  * end in. */
 static int seek_tail(LogReader *l) {
-        uint64_t lines = 0;
+        uint64_t lines = 0, epoch = 0, lowest = 0;
         int r;
 
         r = sd_journal_seek_tail(l->journal);
@@ -187,6 +194,13 @@ static int seek_tail(LogReader *l) {
                 }
                 if (r < 0 || e.kind != LOG_ENTRY_LINE)
                         continue;
+                /* Sent twice, see is_repeated(): one line. */
+                if (e.ordinal > 0 && e.epoch == epoch && e.ordinal >= lowest)
+                        continue;
+                if (e.ordinal > 0) {
+                        epoch = e.epoch;
+                        lowest = e.ordinal;
+                }
                 stream = e.is_stderr ? STDERR : STDOUT;
                 if ((!l->options.tty && !l->options.wanted[stream]) || e.continues ||
                     (l->options.until > 0 && e.at > l->options.until))
