@@ -124,6 +124,8 @@ static int go_on(Shim *s) {
         stream_memory_recover(s->memory);
         s->status = (ShimStatus) s->memory->status;
         s->started = s->created = s->go = true;
+        if (s->payload.fd >= 0)
+                shim_hold_mounts(s);
         s->cgroup_fd = s->memory->cgroup[0] ? cgroup_open(s->memory->cgroup) : -EBADF;
         shim_watch_memory(s);
         journal_event(s, MESSAGE_ID_SHIM_RESUMED, LOG_NOTICE, "shim-resumed",

@@ -22,6 +22,7 @@
 #ifndef FSOPEN_CLOEXEC
 #define FSOPEN_CLOEXEC 1
 #endif
+#define FS_SET_FLAG 0
 #define FS_SET_STRING 1
 #define FS_CMD_CREATE 6
 #define LAYERS_MAX 500 /* OVL_MAX_STACK of the kernel */
@@ -63,6 +64,25 @@ static int check_layers(Setup *s) {
         return 0;
 }
 
+/*
+ * The end of an overlay writes the whole upper file system to disk, everybody's data included, and so would the end of every
+ * container. One that is removed with its end has nothing to keep.
+ */
+static bool is_volatile(Setup *s) {
+        return fields_get_bool(&s->conf, "auto-remove");
+}
+
+/* A volatile overlay forbids its own next mount; ours only has one if a start is tried again. */
+static void forget_volatile(Setup *s) {
+        char path[256];
+
+        (void) snprintf(path, sizeof(path), BERTH_CONTAINERS_DIR "/%s/work/work/incompat/volatile", s->id);
+        if (is_volatile(s) && rmdir(path) >= 0) {
+                *strrchr(path, '/') = 0;
+                (void) rmdir(path);
+        }
+}
+
 static int configure(Setup *s, int fs) {
         char path[256];
         int r;
@@ -84,6 +104,8 @@ static int configure(Setup *s, int fs) {
         /* xattr-only copies of changed metadata would make layers depend on each other in ways `commit`
          * cannot see. */
         (void) set_string(fs, "metacopy", "off");
+        if (is_volatile(s) && syscall(SYS_fsconfig, fs, FS_SET_FLAG, "volatile", NULL, 0) < 0)
+                return negative_errno();
         return syscall(SYS_fsconfig, fs, FS_CMD_CREATE, NULL, NULL, 0) < 0 ? negative_errno() : 0;
 }
 
@@ -106,9 +128,9 @@ static int mount_by_fsconfig(Setup *s, const char *target) {
 
 static int join_layers(Setup *s, Buffer *options, int *fds, size_t *n_fds) {
         int r = buffer_appendf(options,
-                               "upperdir=" BERTH_CONTAINERS_DIR "/%s/upper,workdir=" BERTH_CONTAINERS_DIR
+                               "%supperdir=" BERTH_CONTAINERS_DIR "/%s/upper,workdir=" BERTH_CONTAINERS_DIR
                                "/%s/work,lowerdir=",
-                               s->id, s->id);
+                               is_volatile(s) ? "volatile," : "", s->id, s->id);
 
         for (size_t i = 0; r >= 0; i++) {
                 const char *name = fields_get_nth(&s->conf, "lower", i);
@@ -159,6 +181,7 @@ int rootfs_mount(Setup *s) {
         r = check_layers(s);
         if (r < 0)
                 return r;
+        forget_volatile(s);
         r = mount_by_fsconfig(s, target);
         if (r == -EINVAL || r == -ENOSYS)
                 r = mount_by_descriptors(s, target);

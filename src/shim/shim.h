@@ -46,6 +46,7 @@ struct Shim {
         Source listener;
         Source payload; /* pidfd; watched only after a resume, children are reaped by SIGCHLD */
         int cgroup_fd;
+        int mount_ns_fd; /* keeps the payload's mounts: taking them apart must not delay the news of its end */
         Source cgroup_events;
         Source memory_events;
         StdioSet stdio;
@@ -88,6 +89,7 @@ void shim_start_failed(Shim *s, int code, const char *message);
 void shim_watch_memory(Shim *s);
 void shim_payload_exited(Shim *s, ExitStatus status);
 void shim_store_fds(Shim *s);
+void shim_hold_mounts(Shim *s);
 int shim_watch_payload(Shim *s);
 
 /* finish.c */

@@ -77,6 +77,20 @@ void shim_store_fds(Shim *s) {
         }
 }
 
+/**
+ * shim_hold_mounts - with the last process of a mount namespace the kernel takes its mounts apart before anybody learns of the
+ * process's end, and an overlay writes its whole file system to disk then. As long as we hold the namespace that waits for us.
+ */
+void shim_hold_mounts(Shim *s) {
+        char path[64];
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/ns/mnt", s->memory->pid);
+        s->mount_ns_fd = open(path, O_RDONLY | O_CLOEXEC);
+        /* Another process may have the number by now. */
+        if (process_pidfd_signal(s->payload.fd, 0) < 0)
+                s->mount_ns_fd = safe_close(s->mount_ns_fd);
+}
+
 static void on_created(Shim *s, const Fields *f) {
         const char *cgroup = strempty(fields_get(f, "cgroup"));
         uint64_t pid;
@@ -90,6 +104,7 @@ static void on_created(Shim *s, const Fields *f) {
         /* It is our child (the runtime has gone) and not reaped before we ask, so the number is still its
          * own. */
         s->payload.fd = process_pidfd_open((pid_t) pid);
+        shim_hold_mounts(s);
         if (s->console.fd >= 0)
                 on_console(&s->console, 0);
         shim_store_fds(s);
