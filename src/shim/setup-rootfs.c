@@ -65,8 +65,8 @@ static int check_layers(Setup *s) {
 }
 
 /*
- * The end of an overlay writes the whole upper file system to disk, everybody's data included, and so would the end of every
- * container. One that is removed with its end has nothing to keep.
+ * The end of an overlay writes the whole upper file system to disk, everybody's data included, and so would
+ * the end of every container. One that is removed with its end has nothing to keep.
  */
 static bool is_volatile(Setup *s) {
         return fields_get_bool(&s->conf, "auto-remove");
@@ -156,7 +156,8 @@ static int mount_by_descriptors(Setup *s, const char *target) {
         int r;
 
         r = join_layers(s, &options, fds, &n_fds);
-        if (r >= 0 && (chdir("/proc/self/fd") < 0 || mount("overlay", target, "overlay", 0, options.data) < 0))
+        if (r >= 0 &&
+            (chdir("/proc/self/fd") < 0 || mount("overlay", target, "overlay", 0, options.data) < 0))
                 r = negative_errno();
         for (size_t i = 0; i < n_fds; i++)
                 (void) safe_close(fds[i]);
