@@ -128,7 +128,8 @@ static int mount_by_fsconfig(Setup *s, const char *target) {
 
 static int join_layers(Setup *s, Buffer *options, int *fds, size_t *n_fds) {
         int r = buffer_appendf(options,
-                               "%supperdir=" BERTH_CONTAINERS_DIR "/%s/upper,workdir=" BERTH_CONTAINERS_DIR
+                               "%smetacopy=off,upperdir=" BERTH_CONTAINERS_DIR
+                               "/%s/upper,workdir=" BERTH_CONTAINERS_DIR
                                "/%s/work,lowerdir=",
                                is_volatile(s) ? "volatile," : "", s->id, s->id);
 
