@@ -623,6 +623,11 @@ def test_status_75_is_not_a_restart():
 
 # --- kill -9 of the shim -----------------------------------------------------------------------------------
 
+def after_kill(code):
+    """What a shim that was killed in between can learn of an exit: kernels before 6.15 tell only the parent."""
+    return code if tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 15) else "unknown"
+
+
 def kill_shim(c):
     pid = c.shim_pid()
     assert pid > 0
@@ -640,7 +645,7 @@ def test_kill_shim_while_logging():
             break
         kill_shim(c)
     r = c.exited(60)
-    assert r["code"] == "33", r
+    assert r["code"] == after_kill("33"), r
     log = c.log()
     assert log == ["line %d" % i for i in range(30000)], "%d lines" % len(log)
     assert len(c.records("started")) == 1
@@ -666,15 +671,19 @@ def test_kill_shim_sessions_go_on():
     read_until(x, b"due\n")
     x.shutdown(socket.SHUT_WR)
     read_all(x)
-    assert c.exec_code(eid) == "8"
+    assert c.exec_code(eid) == ("8" if after_kill("8") == "8" else "255")
     t.sendall(b"echo al''ive; exit 2\n")
     assert b"alive" in read_all(t)
     c.connect()
     assert c.request("hello")["status"] == "running"
     a.shutdown(socket.SHUT_WR)
     read_all(a)
-    assert b'{"StatusCode":0}' in read_all(w)
-    assert c.exited()["code"] == "0"
+    end = read_all(w)
+    if after_kill("0") == "0":
+        assert b'{"StatusCode":0}' in end, end
+    else:
+        assert b'"Error"' in end and b'"StatusCode":0' not in end, end
+    assert c.exited()["code"] == after_kill("0")
     assert any(e.get("CONTAINER_EVENT") == "shim-resumed" for e in c.journal())
 
 
@@ -684,7 +693,7 @@ def test_kill_shim_then_payload_dies_by_signal():
     kill_shim(c)
     os.kill(c.pid(), 9)
     r = c.exited()
-    assert r["code"] == "137" and r["signal"] == "9", r
+    assert r["code"] == after_kill("137") and r.get("signal") == ("9" if r["code"] == "137" else None), r
 
 
 def test_kill_shim_in_start():
@@ -698,7 +707,7 @@ def test_kill_shim_in_start():
         wait_for(lambda: c.active() == "active", 15, "the start to succeed in the end")
         wait_for(lambda: c.records("started"))
         c.stop()
-        assert c.exited()["code"] == "137"
+        assert c.exited()["code"] in ("137", after_kill("137"))
 
 
 # --- volume ------------------------------------------------------------------------------------------------
