@@ -7,10 +7,11 @@
 #include "skins.h"
 
 /*
- * Streams: the engine writes the response head and gives the client's socket to the shim (parked while there is none). From then
- * on it has nothing to do with them.
+ * Streams: the engine writes the response head and gives the client's socket to the shim (parked while there
+ * is none). From then on it has nothing to do with them.
  */
-static int pass_client(HttpRequest *req, Container *c, const char *head, const char *verb, const Buffer *text) {
+static int pass_client(HttpRequest *req, Container *c, const char *head, const char *verb,
+                       const Buffer *text) {
         int fd, leftover, fds[2], r;
 
         r = http_request_take(req, head, &fd, &leftover);
@@ -37,7 +38,8 @@ static int handle_attach(Manager *m, HttpRequest *req, EngineError *reterr) {
         if (r < 0)
                 return r;
         if (c->status == CONTAINER_PAUSED)
-                return error_set(reterr, -EBUSY, "container %s is paused, unpause the container before attach", c->id);
+                return error_set(reterr, -EBUSY,
+                                 "container %s is paused, unpause the container before attach", c->id);
         if (http_query_bool(req, "logs", false))
                 return error_unsupported(reterr, "attach with logs=1");
         out = http_query_bool(req, "stdout", false);
@@ -77,7 +79,8 @@ static int handle_wait(Manager *m, HttpRequest *req, EngineError *reterr) {
                 return r;
         if (isempty(condition))
                 condition = "not-running";
-        if (!streq(condition, "not-running") && !streq(condition, "next-exit") && !streq(condition, "removed"))
+        if (!streq(condition, "not-running") && !streq(condition, "next-exit") &&
+            !streq(condition, "removed"))
                 return error_set(reterr, -EINVAL, "invalid condition: \"%s\"", condition);
         if (streq(condition, "not-running") && !container_is_up(c) && c->status != CONTAINER_RESTARTING)
                 return reply_wait(req, c);
@@ -91,7 +94,8 @@ static int handle_wait(Manager *m, HttpRequest *req, EngineError *reterr) {
         return pass_client(req, c, head.data, "wait", &text);
 }
 
-static int parse_size(HttpRequest *req, const char *name, const char *what, unsigned *ret, EngineError *reterr) {
+static int parse_size(HttpRequest *req, const char *name, const char *what, unsigned *ret,
+                      EngineError *reterr) {
         const char *v = strempty(http_query(req, name));
         uint64_t n;
 

@@ -50,7 +50,8 @@ static int parse_argv(int argc, char *argv[], usec_t *ret_idle) {
                         return 0;
                 case ARG_IDLE:
                         if (parse_u64(optarg, 1000000, &seconds) < 0)
-                                return log_error_errno(EINVAL, "--idle-timeout=%s is no number of seconds", optarg);
+                                return log_error_errno(EINVAL, "--idle-timeout=%s is no number of seconds",
+                                                       optarg);
                         *ret_idle = seconds > 0 ? seconds * USEC_PER_SEC : USEC_INFINITY;
                         break;
                 case ARG_DEBUG:
@@ -69,7 +70,9 @@ static int serve(Manager *m) {
 
         n = sd_listen_fds(true);
         if (n != 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, NULL, 0) <= 0)
-                return log_error_errno(EINVAL, "berthd needs its listening socket from berth.socket; use systemctl start berth.socket");
+                return log_error_errno(
+                                EINVAL,
+                                "berthd needs its listening socket from berth.socket; use systemctl start berth.socket");
         r = http_server_new(m, SD_LISTEN_FDS_START, &m->http);
         if (r >= 0)
                 r = container_http_register(m);

@@ -47,7 +47,8 @@ static void on_done(Container *c, int error, EngineError *details, void *userdat
                 (void) http_reply_empty(p->req, 204);
         else {
                 if (details)
-                        (void) error_set_status(&e, error, details->status, "%s", strempty(details->message));
+                        (void) error_set_status(&e, error, details->status, "%s",
+                                                strempty(details->message));
                 (void) http_reply_error(p->req, error, &e);
         }
 }
@@ -57,7 +58,8 @@ int http_find_container(Manager *m, HttpRequest *req, Container **ret, EngineErr
         int r = manager_find_container(m, req->args[0], ret);
 
         if (r == -EEXIST)
-                return error_set(reterr, -EINVAL, "multiple IDs found with provided prefix: %s", req->args[0]);
+                return error_set(reterr, -EINVAL, "multiple IDs found with provided prefix: %s",
+                                 req->args[0]);
         if (r < 0)
                 return error_set(reterr, r, "No such container: %s", req->args[0]);
         return 0;
@@ -71,7 +73,8 @@ static int handle_create(Manager *m, HttpRequest *req, EngineError *reterr) {
         kick_now(m->kick);
         r = http_request_json(req, true, &body, reterr);
         if (r >= 0)
-                r = container_create(m, http_query(req, "name"), http_query(req, "platform"), body, &c, &warnings, reterr);
+                r = container_create(m, http_query(req, "name"), http_query(req, "platform"), body, &c,
+                                     &warnings, reterr);
         if (r < 0)
                 return r;
         reply = json_object_new_object();
@@ -89,8 +92,9 @@ static int handle_list(Manager *m, HttpRequest *req, EngineError *reterr) {
 
         if (!isempty(limit_text) && parse_i64(limit_text, INT32_MIN, INT32_MAX, &limit) < 0)
                 return error_set(reterr, -EINVAL, "invalid limit \"%s\": must be a number", limit_text);
-        r = container_list_json(m, http_query_bool(req, "all", false), limit, http_query_bool(req, "size", false),
-                                http_query(req, "filters"), &list, reterr);
+        r = container_list_json(m, http_query_bool(req, "all", false), limit,
+                                http_query_bool(req, "size", false), http_query(req, "filters"), &list,
+                                reterr);
         return r < 0 ? r : http_reply_json(req, 200, list);
 }
 
@@ -130,11 +134,13 @@ static int parse_timeout(HttpRequest *req, int64_t *ret, EngineError *reterr) {
 
         *ret = INT64_MIN;
         if (!isempty(t) && parse_i64(t, -1, INT32_MAX, ret) < 0)
-                return error_set(reterr, -EINVAL, "invalid stop timeout \"%s\": must be seconds, -1 to wait for ever", t);
+                return error_set(reterr, -EINVAL,
+                                 "invalid stop timeout \"%s\": must be seconds, -1 to wait for ever", t);
         return 0;
 }
 
-typedef int (*StopLike)(Container *c, const char *signal, int64_t timeout, ContainerDone done, void *userdata, EngineError *reterr);
+typedef int (*StopLike)(Container *c, const char *signal, int64_t timeout, ContainerDone done,
+                        void *userdata, EngineError *reterr);
 
 static int stop_like(Manager *m, HttpRequest *req, StopLike verb, EngineError *reterr) {
         int64_t timeout;
@@ -188,7 +194,8 @@ static int handle_remove(Manager *m, HttpRequest *req, EngineError *reterr) {
         p = pending_new(req);
         if (!p)
                 return -ENOMEM;
-        r = container_remove(c, http_query_bool(req, "force", false), http_query_bool(req, "v", false), on_done, p, reterr);
+        r = container_remove(c, http_query_bool(req, "force", false), http_query_bool(req, "v", false),
+                             on_done, p, reterr);
         if (r < 0)
                 pending_abandon(p);
         return r;

@@ -4,7 +4,8 @@
 #include "../shared/fields.h"
 #include "container.h"
 
-/* Between container.c (the object), container-ops.c (what is asked of it) and shim-link.c (what its shim says). */
+/* Between container.c (the object), container-ops.c (what is asked of it) and shim-link.c (what its shim
+ * says). */
 void container_on_starting(Container *c);
 void container_on_hello(Container *c, const Fields *state);
 void container_on_event(Container *c, const Fields *event);

@@ -12,8 +12,8 @@
 #include "worker-job.h"
 
 /*
- * What is asked of a container. An operation ends by an event of its shim (or by the end of the start job), never by the
- * passing of time alone: the limits only keep a broken shim from holding a client for ever.
+ * What is asked of a container. An operation ends by an event of its shim (or by the end of the start job),
+ * never by the passing of time alone: the limits only keep a broken shim from holding a client for ever.
  */
 #define OPERATIONS_MAX 64
 #define START_TIMEOUT (90 * USEC_PER_SEC)
@@ -63,7 +63,8 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-static int operation_new(Container *c, OperationKind kind, usec_t timeout, ContainerDone done, void *userdata, Operation **ret) {
+static int operation_new(Container *c, OperationKind kind, usec_t timeout, ContainerDone done,
+                         void *userdata, Operation **ret) {
         size_t n = 0;
         Operation *o;
         int r;
@@ -75,9 +76,12 @@ static int operation_new(Container *c, OperationKind kind, usec_t timeout, Conta
         o = new0(Operation, 1);
         if (!o)
                 return -ENOMEM;
-        *o = (Operation){ .next = c->operations, .container = c, .kind = kind, .done = done, .userdata = userdata };
+        *o = (Operation){
+                .next = c->operations, .container = c, .kind = kind, .done = done, .userdata = userdata
+        };
         if (timeout != USEC_INFINITY) {
-                r = sd_event_add_time(c->manager->event, &o->timer, CLOCK_MONOTONIC, now_monotonic() + timeout, 0, on_timeout, o);
+                r = sd_event_add_time(c->manager->event, &o->timer, CLOCK_MONOTONIC,
+                                      now_monotonic() + timeout, 0, on_timeout, o);
                 if (r < 0) {
                         free(o);
                         return r;
@@ -176,9 +180,11 @@ static void on_start_job(Manager *m, const char *id, int error, const char *resu
         if (error == 0 && streq_ptr(result, "done"))
                 return; /* the shim's own `started` follows on its connection */
         free(c->job_failure);
-        c->job_failure = str_printf("the start job of its unit ended with \"%s\"; see: journalctl -u berth@%s.service",
-                                    result ? result : strerrordesc_np(-error), id);
-        /* With a connection the shim's own words may still be on their way; its end of file comes behind them. */
+        c->job_failure = str_printf(
+                        "the start job of its unit ended with \"%s\"; see: journalctl -u berth@%s.service",
+                        result ? result : strerrordesc_np(-error), id);
+        /* With a connection the shim's own words may still be on their way; its end of file comes behind
+         * them. */
         if (!c->link)
                 start_lost(c);
 }
@@ -192,15 +198,18 @@ int container_start(Container *c, ContainerDone done, void *userdata, EngineErro
         if (c->status == CONTAINER_RUNNING)
                 return -EALREADY;
         if (c->status == CONTAINER_REMOVING)
-                return error_set(reterr, -EBUSY, "container %s is marked for removal and cannot be started", c->name);
+                return error_set(reterr, -EBUSY, "container %s is marked for removal and cannot be started",
+                                 c->name);
         if (c->status != CONTAINER_STARTING) {
                 r = container_append(c, "desired", "state", "running", false);
                 if (r < 0)
-                        return error_set(reterr, r, "cannot store the wanted state: %s", strerrordesc_np(-r));
+                        return error_set(reterr, r, "cannot store the wanted state: %s",
+                                         strerrordesc_np(-r));
                 c->restart_count = 0;
                 r = unit_start(c->manager, c->id, on_start_job, NULL);
                 if (r < 0)
-                        return error_set(reterr, r, "cannot ask systemd to start the container: %s", strerrordesc_np(-r));
+                        return error_set(reterr, r, "cannot ask systemd to start the container: %s",
+                                         strerrordesc_np(-r));
         }
         r = operation_new(c, OPERATION_START, START_TIMEOUT, done, userdata, NULL);
         if (r < 0)
@@ -222,7 +231,8 @@ static int put_signal(Buffer *b, const char *signal, EngineError *reterr) {
 }
 
 /** container_stop - see container.h. @timeout: seconds, -1 for ever, INT64_MIN for the container's own. */
-int container_stop(Container *c, const char *signal, int64_t timeout, ContainerDone done, void *userdata, EngineError *reterr) {
+int container_stop(Container *c, const char *signal, int64_t timeout, ContainerDone done, void *userdata,
+                   EngineError *reterr) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT(4096);
         usec_t limit = USEC_INFINITY;
         Operation *o;
@@ -266,7 +276,8 @@ static void on_restart_stopped(Container *c, int error, EngineError *details, vo
 }
 
 /** container_restart - stop (if it runs) and start. */
-int container_restart(Container *c, const char *signal, int64_t timeout, ContainerDone done, void *userdata, EngineError *reterr) {
+int container_restart(Container *c, const char *signal, int64_t timeout, ContainerDone done, void *userdata,
+                      EngineError *reterr) {
         Restart *x;
         int r;
 
@@ -287,16 +298,19 @@ int container_kill(Container *c, const char *signal, EngineError *reterr) {
         int sig = signal_from_string(isempty(signal) ? "KILL" : signal), r;
 
         if (sig < 0)
-                return error_set(reterr, -EINVAL, "cannot kill container: %s: invalid signal: %s", c->name, signal);
+                return error_set(reterr, -EINVAL, "cannot kill container: %s: invalid signal: %s", c->name,
+                                 signal);
         if (!container_is_up(c))
-                return error_set(reterr, -ESRCH, "cannot kill container: %s: container %s is not running", c->name, c->id);
+                return error_set(reterr, -ESRCH, "cannot kill container: %s: container %s is not running",
+                                 c->name, c->id);
         r = fields_putf(&text, '\n', "signal", "%d", sig);
         if (r < 0)
                 return r;
         if (sig == SIGKILL) {
                 r = container_append(c, "desired", "state", "stopped", false);
                 if (r < 0)
-                        return error_set(reterr, r, "cannot store the wanted state: %s", strerrordesc_np(-r));
+                        return error_set(reterr, r, "cannot store the wanted state: %s",
+                                         strerrordesc_np(-r));
         }
         return shim_send(c, "kill", &text, NULL, 0, NULL, NULL);
 }
@@ -314,7 +328,8 @@ static void on_pause_reply(Container *c, int error, const Fields *reply, void *u
         if (error == 0)
                 c->status = x->pause ? CONTAINER_PAUSED : CONTAINER_RUNNING;
         else
-                (void) error_set(&e, error, "cannot %s container %s: %s", x->pause ? "pause" : "unpause", c->name,
+                (void) error_set(&e, error, "cannot %s container %s: %s", x->pause ? "pause" : "unpause",
+                                 c->name,
                                  reply ? strempty(fields_get(reply, "message")) : strerrordesc_np(-error));
         x->done(c, error, &e, x->userdata);
 }
@@ -353,19 +368,23 @@ int container_resize(Container *c, unsigned height, unsigned width, EngineError 
         return r < 0 ? r : shim_send(c, "resize", &text, NULL, 0, NULL, NULL);
 }
 
-/** container_remove - see container.h. Anonymous volumes live in the container's directory, so @volumes changes nothing. */
+/** container_remove - see container.h. Anonymous volumes live in the container's directory, so @volumes
+ * changes nothing. */
 int container_remove(Container *c, bool force, bool volumes, ContainerDone done, void *userdata,
                      EngineError *reterr) {
-        bool busy = container_is_up(c) || c->status == CONTAINER_STARTING || c->status == CONTAINER_RESTARTING;
+        bool busy = container_is_up(c) || c->status == CONTAINER_STARTING ||
+                    c->status == CONTAINER_RESTARTING;
         Operation *o;
         int r;
 
         if (busy && !force)
-                return error_set(reterr, -EBUSY,
-                                 "cannot remove container \"%s\": container is %s: stop the container before removing or "
-                                 "force remove",
-                                 c->name,
-                                 c->status == CONTAINER_STARTING ? "starting" : container_status_to_string(c->status));
+                return error_set(
+                                reterr, -EBUSY,
+                                "cannot remove container \"%s\": container is %s: stop the container before removing or "
+                                "force remove",
+                                c->name,
+                                c->status == CONTAINER_STARTING ? "starting"
+                                                                : container_status_to_string(c->status));
         r = operation_new(c, OPERATION_REMOVE, USEC_INFINITY, done, userdata, &o);
         if (r < 0)
                 return r;
@@ -411,7 +430,8 @@ static void on_exited(Container *c, const Fields *event) {
                 c->restart_count++;
         }
         c->pid = 0;
-        c->exit_code = streq(code, "unknown") ? EXIT_CODE_UNKNOWN : (int) fields_get_i64_or(event, "code", EXIT_CODE_UNKNOWN);
+        c->exit_code = streq(code, "unknown") ? EXIT_CODE_UNKNOWN
+                                              : (int) fields_get_i64_or(event, "code", EXIT_CODE_UNKNOWN);
         c->oom_killed = fields_get_bool(event, "oom");
         c->finished_at = (usec_t) fields_get_i64_or(event, "at", (int64_t) now_realtime());
 }
@@ -432,7 +452,8 @@ void container_on_event(Container *c, const Fields *event) {
                 c->error = mfree(c->error);
                 operations_complete_start(c, 0, NULL);
         } else if (streq(kind, "start-failed")) {
-                start_failed(c, (int) fields_get_i64_or(event, "code", 128), strempty(fields_get(event, "message")));
+                start_failed(c, (int) fields_get_i64_or(event, "code", 128),
+                             strempty(fields_get(event, "message")));
                 payload_ended(c);
         } else if (streq(kind, "exited")) {
                 on_exited(c, event);
@@ -472,8 +493,9 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 /**
- * container_on_link_lost - the shim closed its connection. After an exit that is the normal end; while the payload runs the shim was
- * killed and systemd brings it back, so look again until it answers or its unit is gone. May free @c.
+ * container_on_link_lost - the shim closed its connection. After an exit that is the normal end; while the
+ * payload runs the shim was killed and systemd brings it back, so look again until it answers or its unit is
+ * gone. May free @c.
  */
 void container_on_link_lost(Container *c) {
         usec_t delay;
@@ -492,6 +514,7 @@ void container_on_link_lost(Container *c) {
                 return;
         delay = MIN(RETRY_FIRST << MIN(c->retries, 6u), RETRY_LAST);
         c->retries++;
-        if (sd_event_add_time(c->manager->event, &c->retry_source, CLOCK_MONOTONIC, now_monotonic() + delay, 0, on_retry, c) < 0)
+        if (sd_event_add_time(c->manager->event, &c->retry_source, CLOCK_MONOTONIC, now_monotonic() + delay,
+                              0, on_retry, c) < 0)
                 (void) log_oom();
 }

@@ -20,16 +20,17 @@
 #include "units.h"
 
 /*
- * A container is its directory (docs/contracts.md section 1); this object is an index of it plus what its shim says. The
- * `created` record is written last and makes the directory a container: one without it was never created.
+ * A container is its directory (docs/contracts.md section 1); this object is an index of it plus what its
+ * shim says. The `created` record is written last and makes the directory a container: one without it was
+ * never created.
  */
 #define CONFIG_MAX (16 * 1024 * 1024)
 
 static const char *const status_names[_CONTAINER_STATUS_MAX] = {
-        [CONTAINER_CREATED] = "created",       [CONTAINER_STARTING] = "created", [CONTAINER_RUNNING] = "running",
-        [CONTAINER_PAUSED] = "paused",         [CONTAINER_RESTARTING] = "restarting",
-        [CONTAINER_REMOVING] = "removing",     [CONTAINER_EXITED] = "exited",
-        [CONTAINER_DEAD] = "dead",
+        [CONTAINER_CREATED] = "created",       [CONTAINER_STARTING] = "created",
+        [CONTAINER_RUNNING] = "running",       [CONTAINER_PAUSED] = "paused",
+        [CONTAINER_RESTARTING] = "restarting", [CONTAINER_REMOVING] = "removing",
+        [CONTAINER_EXITED] = "exited",         [CONTAINER_DEAD] = "dead",
 };
 
 /** container_status_to_string - Docker's word for the status. */
@@ -136,7 +137,9 @@ static int on_record(const Fields *f, void *userdata) {
                 c->status = CONTAINER_EXITED;
                 c->finished_at = at;
                 c->pid = 0;
-                c->exit_code = streq(code, "unknown") ? EXIT_CODE_UNKNOWN : (int) fields_get_i64_or(f, "code", EXIT_CODE_UNKNOWN);
+                c->exit_code = streq(code, "unknown")
+                                               ? EXIT_CODE_UNKNOWN
+                                               : (int) fields_get_i64_or(f, "code", EXIT_CODE_UNKNOWN);
                 c->oom_killed = fields_get_bool(f, "oom");
                 c->restart_count = (uint64_t) fields_get_i64_or(f, "restarts", (int64_t) c->restart_count);
         } else if (streq(type, "start-failed")) {
@@ -235,7 +238,8 @@ static int write_plan(int dir_fd, const ContainerPlan *p, WriteFlags flags) {
         for (size_t i = 0; i < ELEMENTSOF(files); i++) {
                 const char *text = strempty(files[i].text);
 
-                r = write_file_at(dir_fd, files[i].name, text, files[i].size > 0 ? files[i].size : strlen(text), files[i].mode,
+                r = write_file_at(dir_fd, files[i].name, text,
+                                  files[i].size > 0 ? files[i].size : strlen(text), files[i].mode,
                                   flags | WRITE_EXCLUSIVE);
                 if (r < 0)
                         return r;
@@ -257,7 +261,8 @@ static int write_directory(Container *c, const ContainerPlan *plan) {
 
         if (mkdirat(c->manager->containers_fd, c->id, 0700) < 0)
                 return negative_errno();
-        c->dir_fd = openat(c->manager->containers_fd, c->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        c->dir_fd = openat(c->manager->containers_fd, c->id,
+                           O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (c->dir_fd < 0)
                 return negative_errno();
         r = write_plan(c->dir_fd, plan, sync ? WRITE_SYNC : 0);
@@ -272,12 +277,14 @@ static int write_directory(Container *c, const ContainerPlan *plan) {
         return r;
 }
 
-static const char *const adjectives[] = { "able", "brisk", "calm", "deft", "eager", "fair", "glad", "hardy", "ideal", "jolly",
-                                          "keen", "loyal", "merry", "neat", "open", "proud", "quick", "ready", "sound", "tidy",
-                                          "upright", "vivid", "warm", "young" };
-static const char *const vessels[] = { "barge", "brig", "canoe", "clipper", "cutter", "dhow", "dinghy", "ferry", "frigate", "galley",
-                                       "junk", "kayak", "ketch", "lugger", "packet", "pinnace", "punt", "schooner", "skiff", "sloop",
-                                       "trawler", "tug", "xebec", "yawl" };
+static const char *const adjectives[] = { "able",  "brisk", "calm",    "deft",  "eager", "fair",
+                                          "glad",  "hardy", "ideal",   "jolly", "keen",  "loyal",
+                                          "merry", "neat",  "open",    "proud", "quick", "ready",
+                                          "sound", "tidy",  "upright", "vivid", "warm",  "young" };
+static const char *const vessels[] = { "barge",  "brig",   "canoe",   "clipper", "cutter", "dhow",
+                                       "dinghy", "ferry",  "frigate", "galley",  "junk",   "kayak",
+                                       "ketch",  "lugger", "packet",  "pinnace", "punt",   "schooner",
+                                       "skiff",  "sloop",  "trawler", "tug",     "xebec",  "yawl" };
 
 static char *random_name(void) {
         uint32_t x;
@@ -286,7 +293,8 @@ static char *random_name(void) {
         if (random_hex(4, hex) < 0)
                 return NULL;
         x = (uint32_t) strtoul(hex, NULL, 16);
-        return str_printf("%s_%s_%s", adjectives[x % ELEMENTSOF(adjectives)], vessels[x / 64 % ELEMENTSOF(vessels)], hex + 4);
+        return str_printf("%s_%s_%s", adjectives[x % ELEMENTSOF(adjectives)],
+                          vessels[x / 64 % ELEMENTSOF(vessels)], hex + 4);
 }
 
 static int reserve_name(Container *c, const char *name, EngineError *reterr) {
@@ -297,17 +305,21 @@ static int reserve_name(Container *c, const char *name, EngineError *reterr) {
                 if (name[0] == '/')
                         name++;
                 if (!container_name_is_valid(name))
-                        return error_set(reterr, -EINVAL, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
-                                         name);
+                        return error_set(
+                                        reterr, -EINVAL,
+                                        "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+                                        name);
                 other = hashmap_get(c->manager->names, name);
                 r = other ? -EEXIST : link_name(name, c->id);
                 if (r == -EEXIST)
-                        return error_set(reterr, r,
-                                         "Conflict. The container name \"/%s\" is already in use by container \"%s\". You have to "
-                                         "remove (or rename) that container to be able to reuse that name.",
-                                         name, other ? other->id : "being removed");
+                        return error_set(
+                                        reterr, r,
+                                        "Conflict. The container name \"/%s\" is already in use by container \"%s\". You have to "
+                                        "remove (or rename) that container to be able to reuse that name.",
+                                        name, other ? other->id : "being removed");
                 if (r < 0)
-                        return error_set(reterr, r, "cannot reserve the name %s: %s", name, strerrordesc_np(-r));
+                        return error_set(reterr, r, "cannot reserve the name %s: %s", name,
+                                         strerrordesc_np(-r));
                 return replace_string(&c->name, name);
         }
         for (unsigned tries = 0; tries < 16; tries++) {
@@ -337,13 +349,14 @@ static int adopt_plan(Container *c, ContainerPlan *plan) {
 }
 
 /**
- * container_create - everything of `docker create`: validate, reserve the name, write the directory, register.
+ * container_create - everything of `docker create`: validate, reserve the name, write the directory,
+ * register.
  * @name: NULL or "" for one of ours. @ret_warnings: new reference, array of strings.
  *
  * Return: 0, or -errno with @reterr; then nothing is left behind.
  */
-int container_create(Manager *m, const char *name, const char *platform, json_object *request, Container **ret,
-                     json_object **ret_warnings, EngineError *reterr) {
+int container_create(Manager *m, const char *name, const char *platform, json_object *request,
+                     Container **ret, json_object **ret_warnings, EngineError *reterr) {
         _cleanup_(container_freep) Container *c = NULL;
         _cleanup_plan_ ContainerPlan plan = {};
         char id[CONTAINER_ID_LENGTH + 1];
@@ -362,7 +375,8 @@ int container_create(Manager *m, const char *name, const char *platform, json_ob
         if (r >= 0) {
                 r = write_directory(c, &plan);
                 if (r < 0)
-                        (void) error_set(reterr, r, "cannot write the container's files: %s", strerrordesc_np(-r));
+                        (void) error_set(reterr, r, "cannot write the container's files: %s",
+                                         strerrordesc_np(-r));
         }
         if (r >= 0)
                 r = adopt_plan(c, &plan);
@@ -387,7 +401,8 @@ int container_rename(Container *c, const char *name, EngineError *reterr) {
         if (name[0] == '/')
                 name++;
         if (streq(name, c->name))
-                return error_set(reterr, -EINVAL, "Renaming a container with the same name as its current name");
+                return error_set(reterr, -EINVAL,
+                                 "Renaming a container with the same name as its current name");
         old = strdup(c->name);
         if (!old)
                 return -ENOMEM;
@@ -475,6 +490,7 @@ int container_reconcile(Container *c) {
         c->exit_code = EXIT_CODE_UNKNOWN;
         c->finished_at = now_realtime();
         c->pid = 0;
-        log_warning("Container %s (%s) ended while nobody watched; its exit status is unknown.", c->name, c->id);
+        log_warning("Container %s (%s) ended while nobody watched; its exit status is unknown.", c->name,
+                    c->id);
         return container_append(c, "exited", "code", "unknown", true);
 }

@@ -65,20 +65,23 @@ bool container_is_up(const Container *c); /* running or paused: has a live paylo
 /* config.json as stored (Docker's shape, see container-config.h); new reference. */
 int container_load_config(Container *c, json_object **ret);
 
-int container_create(Manager *m, const char *name, const char *platform, json_object *request, Container **ret,
-                     json_object **ret_warnings, EngineError *reterr);
+int container_create(Manager *m, const char *name, const char *platform, json_object *request,
+                     Container **ret, json_object **ret_warnings, EngineError *reterr);
 int container_load(Manager *m, const char *id, Container **ret);
 Container *container_free(Container *c);
 DEFINE_CLEANUP_FUNC(Container *, container_free)
 
 /*
- * Asynchronous: 0 means @done will be called (possibly before the call returns), a negative errno that it will not.
- * -EALREADY: already so (HTTP 304).
+ * Asynchronous: 0 means @done will be called (possibly before the call returns), a negative errno that it
+ * will not. -EALREADY: already so (HTTP 304).
  */
 int container_start(Container *c, ContainerDone done, void *userdata, EngineError *reterr);
-int container_stop(Container *c, const char *signal, int64_t timeout, ContainerDone done, void *userdata, EngineError *reterr);
-int container_restart(Container *c, const char *signal, int64_t timeout, ContainerDone done, void *userdata, EngineError *reterr);
-int container_remove(Container *c, bool force, bool volumes, ContainerDone done, void *userdata, EngineError *reterr);
+int container_stop(Container *c, const char *signal, int64_t timeout, ContainerDone done, void *userdata,
+                   EngineError *reterr);
+int container_restart(Container *c, const char *signal, int64_t timeout, ContainerDone done, void *userdata,
+                      EngineError *reterr);
+int container_remove(Container *c, bool force, bool volumes, ContainerDone done, void *userdata,
+                     EngineError *reterr);
 int container_kill(Container *c, const char *signal, EngineError *reterr);
 int container_pause(Container *c, bool pause, ContainerDone done, void *userdata, EngineError *reterr);
 int container_rename(Container *c, const char *name, EngineError *reterr);

@@ -3,7 +3,8 @@
 
 #include "http-server.h"
 
-/* Shared by http-server.c (sockets), http-router.c (paths) and http-reply.c (answers); nobody else looks inside. */
+/* Shared by http-server.c (sockets), http-router.c (paths) and http-reply.c (answers); nobody else looks
+ * inside. */
 struct HttpServer {
         Manager *manager;
         sd_event_source *accept_source;
@@ -23,7 +24,8 @@ struct HttpConnection {
         const Route *route;
         HttpBody body;
         unsigned dispatching;
-        size_t lingered, linger_max; /* bytes read and dropped behind a last reply, so that the client can still read it */
+        size_t lingered, linger_max; /* bytes read and dropped behind a last reply, so that the client can
+                                        still read it */
         bool collecting, close_after_reply, is_head, lingering, taken, dead;
 };
 

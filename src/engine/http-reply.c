@@ -49,10 +49,11 @@ static const char *reason_phrase(unsigned status) {
 int http_common_head(Buffer *b, unsigned status, const char *content_type) {
         int r;
 
-        r = buffer_appendf(b,
-                           "HTTP/1.1 %u %s\r\nApi-Version: 1.%u\r\nDocker-Experimental: false\r\nOstype: linux\r\n"
-                           "Server: berth/" BERTH_VERSION " (linux)\r\n",
-                           status, reason_phrase(status), API_MINOR_MAX);
+        r = buffer_appendf(
+                        b,
+                        "HTTP/1.1 %u %s\r\nApi-Version: 1.%u\r\nDocker-Experimental: false\r\nOstype: linux\r\n"
+                        "Server: berth/" BERTH_VERSION " (linux)\r\n",
+                        status, reason_phrase(status), API_MINOR_MAX);
         if (r >= 0 && content_type)
                 r = buffer_appendf(b, "Content-Type: %s\r\n", content_type);
         return r;
@@ -65,8 +66,13 @@ int http_hijack_head(const HttpRequest *req, bool tty, Buffer *ret) {
         const char *upgrade = http_header(&req->head, "Upgrade");
 
         if (!upgrade || !http_header_has_token(&req->head, "Connection", "Upgrade"))
-                return buffer_append_str(ret, "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n");
-        return buffer_appendf(ret, "HTTP/1.1 101 UPGRADED\r\nContent-Type: %s\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", type);
+                return buffer_append_str(
+                                ret,
+                                "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n");
+        return buffer_appendf(
+                        ret,
+                        "HTTP/1.1 101 UPGRADED\r\nContent-Type: %s\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n",
+                        type);
 }
 
 /** http_reply_json - answer with JSON; @body is consumed, NULL is answered as 500. */
@@ -77,7 +83,8 @@ int http_reply_json(HttpRequest *req, unsigned status, json_object *body) {
         if (o)
                 text = str_concat(json_text(o), "\n");
         if (!text)
-                return http_connection_reply(req->connection, 500, "application/json", "{\"message\":\"out of memory\"}\n");
+                return http_connection_reply(req->connection, 500, "application/json",
+                                             "{\"message\":\"out of memory\"}\n");
         return http_connection_reply(req->connection, status, "application/json", text);
 }
 
@@ -91,7 +98,8 @@ int http_reply_empty(HttpRequest *req, unsigned status) {
         return http_connection_reply(req->connection, status, NULL, NULL);
 }
 
-/** http_reply_error - answer with @error and the text in @e (filled in when empty). -EALREADY is 304 without a body. */
+/** http_reply_error - answer with @error and the text in @e (filled in when empty). -EALREADY is 304 without
+ * a body. */
 int http_reply_error(HttpRequest *req, int error, EngineError *e) {
         json_object *o;
 
@@ -117,7 +125,9 @@ int http_request_json(HttpRequest *req, bool required, json_object **ret, Engine
         *ret = NULL;
         r = json_parse(strempty(req->body.data), req->body.size, ret);
         if (r == -ENODATA)
-                return required ? error_set(reterr, -EINVAL, "invalid JSON: got EOF while reading request body") : 0;
+                return required ? error_set(reterr, -EINVAL,
+                                            "invalid JSON: got EOF while reading request body")
+                                : 0;
         if (r == -EBADMSG)
                 return error_set(reterr, -EINVAL, "invalid JSON: malformed request body");
         return r;

@@ -43,16 +43,18 @@ static int strip_version(const char *path, const char **ret_rest, unsigned *ret_
         if (!text)
                 return -ENOMEM;
         if (!startswith(text, "1.") || parse_u64(text + 2, 1000, &minor) < 0)
-                return error_set(reterr, -EINVAL, "invalid API version \"%s\": must be 1.%u to 1.%u", text, API_MINOR_MIN,
-                                 API_MINOR_MAX);
+                return error_set(reterr, -EINVAL, "invalid API version \"%s\": must be 1.%u to 1.%u", text,
+                                 API_MINOR_MIN, API_MINOR_MAX);
         if (minor > API_MINOR_MAX)
-                return error_set(reterr, -EINVAL, "client version %s is too new. Maximum supported API version is 1.%u", text,
+                return error_set(reterr, -EINVAL,
+                                 "client version %s is too new. Maximum supported API version is 1.%u", text,
                                  API_MINOR_MAX);
         if (minor < API_MINOR_MIN)
-                return error_set(reterr, -EINVAL,
-                                 "client version %s is too old. Minimum supported API version is 1.%u, please upgrade your "
-                                 "client to a newer version",
-                                 text, API_MINOR_MIN);
+                return error_set(
+                                reterr, -EINVAL,
+                                "client version %s is too old. Minimum supported API version is 1.%u, please upgrade your "
+                                "client to a newer version",
+                                text, API_MINOR_MIN);
         *ret_rest = slash;
         *ret_minor = (unsigned) minor;
         return 0;
@@ -79,7 +81,8 @@ static void clear_args(HttpRequest *req) {
                 free(req->args[--req->n_args]);
 }
 
-/* Return: 1 on a match (args filled), 0 on none, -errno. {*} takes as many segments as leave the rest of the pattern to match. */
+/* Return: 1 on a match (args filled), 0 on none, -errno. {*} takes as many segments as leave the rest of the
+ * pattern to match. */
 static int match(const char *pattern, const char *path, HttpRequest *req) {
         while (*pattern == '/' && *path == '/') {
                 size_t pn, n;
@@ -117,7 +120,8 @@ int http_route(HttpServer *s, HttpRequest *req, const Route **ret, EngineError *
         _cleanup_free_ char *whole = NULL;
         int r;
 
-        whole = question ? strndup(req->head.target, (size_t) (question - req->head.target)) : strdup(req->head.target);
+        whole = question ? strndup(req->head.target, (size_t) (question - req->head.target))
+                         : strdup(req->head.target);
         if (!whole)
                 return -ENOMEM;
         r = strip_version(whole, &path, &req->api_minor, reterr);

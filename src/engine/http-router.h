@@ -3,5 +3,6 @@
 
 #include "http-server.h"
 
-/* Find the route of @req, fill in query, api_minor and args. -ENOENT / -EINVAL with the text for the client. */
+/* Find the route of @req, fill in query, api_minor and args. -ENOENT / -EINVAL with the text for the client.
+ */
 int http_route(HttpServer *s, HttpRequest *req, const Route **ret, EngineError *reterr);

@@ -14,9 +14,10 @@
 #include "http-router.h"
 
 /*
- * One connection carries one request at a time: head, body (when the route wants it), reply, next head. While a reply is
- * pending nothing is read, so a client cannot pile up work; only its leaving is noticed (EPOLLHUP, not half-close).
- * A connection can be given away at any point (http_request_take): then it is gone from here without a trace.
+ * One connection carries one request at a time: head, body (when the route wants it), reply, next head.
+ * While a reply is pending nothing is read, so a client cannot pile up work; only its leaving is noticed
+ * (EPOLLHUP, not half-close). A connection can be given away at any point (http_request_take): then it is
+ * gone from here without a trace.
  */
 #define CONNECTIONS_MAX 1024
 #define READ_SIZE (64 * 1024)
@@ -101,7 +102,8 @@ static int connection_flush(HttpConnection *c) {
         return 1;
 }
 
-/* A request that cannot be understood is answered and ends the connection: what follows cannot be told apart from garbage. */
+/* A request that cannot be understood is answered and ends the connection: what follows cannot be told apart
+ * from garbage. */
 static void refuse(HttpConnection *c, unsigned status, const char *text) {
         _cleanup_json_ json_object *o = json_object_new_object();
 
@@ -111,7 +113,8 @@ static void refuse(HttpConnection *c, unsigned status, const char *text) {
                 http_request_free(c->request);
                 c->request = NULL;
         }
-        if (!o || json_set_str(o, "message", text) < 0 || http_connection_reply(c, status, "application/json", json_text(o)) < 0)
+        if (!o || json_set_str(o, "message", text) < 0 ||
+            http_connection_reply(c, status, "application/json", json_text(o)) < 0)
                 connection_close(c);
 }
 
@@ -147,7 +150,8 @@ static void dispatch_request(HttpConnection *c) {
                 (void) http_reply_error(req, r, &error);
 }
 
-/* The body is not worth reading: after the reply it is drained unseen, so that the client comes to read the reply. */
+/* The body is not worth reading: after the reply it is drained unseen, so that the client comes to read the
+ * reply. */
 static void give_up_body(HttpConnection *c) {
         if (c->request->head.framing == HTTP_NO_BODY)
                 return;
@@ -180,7 +184,8 @@ static int process_head(HttpConnection *c) {
                 return 1;
         }
         if (c->route->flags & ROUTE_TAKE) {
-                /* If the handler refuses, the body is still on its way and must not be taken for the next request. */
+                /* If the handler refuses, the body is still on its way and must not be taken for the next
+                 * request. */
                 if (c->request->head.framing == HTTP_CHUNKED || c->request->head.content_length > 0)
                         c->close_after_reply = true;
                 dispatch_request(c);
@@ -203,7 +208,8 @@ static int process_body(HttpConnection *c) {
                 if (r >= 0 && (c->route->flags & ROUTE_BODY))
                         r = buffer_append(&c->request->body, payload, n);
                 if (r < 0) {
-                        refuse(c, r == -E2BIG ? 413 : 400, r == -E2BIG ? "request body too large" : "malformed request body");
+                        refuse(c, r == -E2BIG ? 413 : 400,
+                               r == -E2BIG ? "request body too large" : "malformed request body");
                         return r;
                 }
                 buffer_consume(&c->in, used);
@@ -242,7 +248,8 @@ static int connection_read(HttpConnection *c) {
         r = buffer_reserve(&c->in, MIN((size_t) READ_SIZE, c->in.max - c->in.size));
         if (r < 0)
                 return r;
-        n = recv(c->fd, c->in.data + c->in.size, MIN((size_t) READ_SIZE, c->in.max - c->in.size), MSG_DONTWAIT);
+        n = recv(c->fd, c->in.data + c->in.size, MIN((size_t) READ_SIZE, c->in.max - c->in.size),
+                 MSG_DONTWAIT);
         if (n < 0)
                 return errno == EAGAIN || errno == EINTR ? -EAGAIN : negative_errno();
         if (n == 0)
@@ -266,7 +273,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
         }
         if (events & EPOLLIN) {
                 r = connection_read(c);
-                /* End of input while a reply is pending is a half-close, not a client that left; see facts.md section 6. */
+                /* End of input while a reply is pending is a half-close, not a client that left; see
+                 * facts.md section 6. */
                 if (r == 0 || (r < 0 && r != -EAGAIN)) {
                         connection_close(c);
                         return 0;
@@ -308,7 +316,8 @@ static int connection_new(HttpServer *s, int fd) {
         manager_hold(s->manager);
         r = sd_event_add_io(s->manager->event, &c->io, fd, EPOLLIN, on_io, c);
         if (r >= 0)
-                r = sd_event_add_time(s->manager->event, &c->timer, CLOCK_MONOTONIC, now_monotonic() + HEAD_TIMEOUT, 0, on_timer, c);
+                r = sd_event_add_time(s->manager->event, &c->timer, CLOCK_MONOTONIC,
+                                      now_monotonic() + HEAD_TIMEOUT, 0, on_timer, c);
         if (r < 0)
                 connection_free(c);
         return r;

@@ -20,9 +20,9 @@ typedef enum RouteFlags {
 } RouteFlags;
 
 /*
- * A handler parses, calls the object model, and either replies (http_reply_*), keeps the request for later (set
- * req->cancel so that it hears of a client that leaves), or gives the connection away (http_request_take).
- * A negative return is answered from @reterr by the server.
+ * A handler parses, calls the object model, and either replies (http_reply_*), keeps the request for later
+ * (set req->cancel so that it hears of a client that leaves), or gives the connection away
+ * (http_request_take). A negative return is answered from @reterr by the server.
  */
 typedef int (*RouteHandler)(Manager *m, HttpRequest *req, EngineError *reterr);
 
@@ -41,9 +41,11 @@ struct HttpRequest {
         char *args[3]; /* what {} and {*} matched, percent-decoded */
         size_t n_args;
         Buffer body;
-        void (*cancel)(HttpRequest *req, void *userdata); /* the client left before the reply: drop every pointer to @req */
+        void (*cancel)(HttpRequest *req,
+                       void *userdata); /* the client left before the reply: drop every pointer to @req */
         void *userdata;
-        const char *extra_headers; /* static lines, each ending in CRLF, for http_reply_text and http_reply_json */
+        const char *extra_headers; /* static lines, each ending in CRLF, for http_reply_text and
+                                      http_reply_json */
 };
 
 int http_server_new(Manager *m, int listen_fd, HttpServer **ret);
@@ -58,14 +60,16 @@ int http_reply_empty(HttpRequest *req, unsigned status);
 int http_reply_text(HttpRequest *req, unsigned status, const char *content_type, const char *text);
 int http_reply_error(HttpRequest *req, int error, EngineError *e);
 
-/* JSON body of @req; -EINVAL with Docker's texts for absent or malformed bodies. @required: an empty body is an error. */
+/* JSON body of @req; -EINVAL with Docker's texts for absent or malformed bodies. @required: an empty body is
+ * an error. */
 int http_request_json(HttpRequest *req, bool required, json_object **ret, EngineError *reterr);
 int http_query_bool(HttpRequest *req, const char *name, bool fallback);
 const char *http_query(HttpRequest *req, const char *name);
 
 /*
- * Give the socket away: writes @head (may be NULL), returns the fd and, when bytes of the client were already read, a memfd with
- * them (else -EBADF). The connection and @req are gone afterwards, whatever is returned.
+ * Give the socket away: writes @head (may be NULL), returns the fd and, when bytes of the client were
+ * already read, a memfd with them (else -EBADF). The connection and @req are gone afterwards, whatever is
+ * returned.
  */
 int http_request_take(HttpRequest *req, const char *head, int *ret_fd, int *ret_leftover);
 

@@ -19,7 +19,8 @@
 struct Kick {
         pthread_t thread;
         int event_fd;
-        int procs_fd; /* cgroup.procs of our own cgroup: writing ourselves there takes the lock and moves nothing */
+        int procs_fd; /* cgroup.procs of our own cgroup: writing ourselves there takes the lock and moves
+                         nothing */
         usec_t last;
 };
 

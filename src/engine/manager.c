@@ -80,7 +80,8 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
 
         if (m->busy > 0)
                 return 0;
-        log_info("Idle for %" PRIu64 " s, leaving; the socket starts berthd again.", m->idle_timeout / USEC_PER_SEC);
+        log_info("Idle for %" PRIu64 " s, leaving; the socket starts berthd again.",
+                 m->idle_timeout / USEC_PER_SEC);
         return sd_event_exit(m->event, 0);
 }
 
@@ -98,7 +99,8 @@ void manager_release(Manager *m) {
         if (m->busy > 0 || m->idle_timeout == USEC_INFINITY || !m->event)
                 return;
         if (!m->idle_source) {
-                if (sd_event_add_time(m->event, &m->idle_source, CLOCK_MONOTONIC, now_monotonic() + m->idle_timeout, 0, on_idle, m) < 0)
+                if (sd_event_add_time(m->event, &m->idle_source, CLOCK_MONOTONIC,
+                                      now_monotonic() + m->idle_timeout, 0, on_idle, m) < 0)
                         m->idle_source = NULL;
                 return;
         }
@@ -146,8 +148,10 @@ static int make_directories(void) {
                 const char *path;
                 mode_t mode;
         } directories[] = {
-                { BERTH_STATE_DIR, 0711 }, { BERTH_CONTAINERS_DIR, 0710 }, { BERTH_NAMES_DIR, 0700 },  { BERTH_TRASH_DIR, 0700 },
-                { BERTH_LAYERS_DIR, 0710 }, { BERTH_BLOBS_DIR, 0700 },     { BERTH_IMAGES_DIR, 0700 }, { BERTH_REFS_DIR, 0700 },
+                { BERTH_STATE_DIR, 0711 },  { BERTH_CONTAINERS_DIR, 0710 },
+                { BERTH_NAMES_DIR, 0700 },  { BERTH_TRASH_DIR, 0700 },
+                { BERTH_LAYERS_DIR, 0710 }, { BERTH_BLOBS_DIR, 0700 },
+                { BERTH_IMAGES_DIR, 0700 }, { BERTH_REFS_DIR, 0700 },
                 { BERTH_RUN_DIR, 0755 },    { BERTH_RUN_CONTAINERS_DIR, 0700 },
         };
 
@@ -160,7 +164,8 @@ static int make_directories(void) {
         return 0;
 }
 
-/* What a crash in the middle of create or remove left behind: directories without a `created` record, names without a directory. */
+/* What a crash in the middle of create or remove left behind: directories without a `created` record, names
+ * without a directory. */
 static void drop_dangling_names(Manager *m) {
         DIR *d = opendir(BERTH_NAMES_DIR);
         struct dirent *de;
@@ -251,6 +256,7 @@ int manager_startup(Manager *m) {
                 return log_error_errno(r, "Cannot read %s: %m", BERTH_CONTAINERS_DIR);
         r = kick_new(&m->kick);
         if (r < 0)
-                (void) log_warning_errno(r, "Starts of single containers will be slower: no kick thread: %m");
+                (void) log_warning_errno(r,
+                                         "Starts of single containers will be slower: no kick thread: %m");
         return 0;
 }

@@ -13,8 +13,8 @@ typedef struct ImageStore ImageStore;
 typedef struct Manager Manager;
 
 /*
- * The one object of berthd: everything hangs off it. Containers are what lies in BERTH_CONTAINERS_DIR; the two maps are
- * indexes that a restart rebuilds.
+ * The one object of berthd: everything hangs off it. Containers are what lies in BERTH_CONTAINERS_DIR; the
+ * two maps are indexes that a restart rebuilds.
  */
 struct Manager {
         sd_event *event;

@@ -15,9 +15,10 @@ int shim_link_connect(Container *c);
 ShimLink *shim_link_free(ShimLink *l);
 
 /*
- * Send @verb (fields in @text without verb and seq, may be NULL) to the shim of @c; waits in a bounded queue while there is
- * no connection. @fds are consumed, also on failure. @reply may be NULL.
+ * Send @verb (fields in @text without verb and seq, may be NULL) to the shim of @c; waits in a bounded queue
+ * while there is no connection. @fds are consumed, also on failure. @reply may be NULL.
  */
-int shim_send(Container *c, const char *verb, const Buffer *text, const int *fds, size_t n_fds, ShimReply reply, void *userdata);
+int shim_send(Container *c, const char *verb, const Buffer *text, const int *fds, size_t n_fds,
+              ShimReply reply, void *userdata);
 /* Drop what is queued for a shim that will not come: clients that wait are answered or closed. */
 void shim_queue_flush(Container *c, bool removed);

@@ -11,8 +11,8 @@
 #define BUS_TIMEOUT (30 * USEC_PER_SEC)
 
 /*
- * A job is known by its object path only once StartUnit was answered; JobRemoved may come right behind it, but never before it, since
- * both travel the same connection in order.
+ * A job is known by its object path only once StartUnit was answered; JobRemoved may come right behind it,
+ * but never before it, since both travel the same connection in order.
  */
 typedef struct UnitJob UnitJob;
 struct UnitJob {
@@ -53,12 +53,12 @@ static int on_job_removed(sd_bus_message *msg, void *userdata, sd_bus_error *ret
 }
 
 /**
- * units_init - see units.h. No Subscribe: PID 1 tells whoever queued a job how it ended anyway, and a subscriber makes it
- * send two dozen signals for every unit that comes and goes.
+ * units_init - see units.h. No Subscribe: PID 1 tells whoever queued a job how it ended anyway, and a
+ * subscriber makes it send two dozen signals for every unit that comes and goes.
  */
 int units_init(Manager *m) {
-        return sd_bus_match_signal_async(m->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved",
-                                         on_job_removed, NULL, m);
+        return sd_bus_match_signal_async(m->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                                         "JobRemoved", on_job_removed, NULL, m);
 }
 
 /** units_done - forget pending jobs; their callbacks are not called. */
@@ -97,7 +97,8 @@ int unit_start(Manager *m, const char *id, UnitJobDone done, void *userdata) {
         int r;
 
         unit_name_shim(id, unit);
-        r = sd_bus_message_new_method_call(m->bus, &call, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "StartUnit");
+        r = sd_bus_message_new_method_call(m->bus, &call, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                                           "StartUnit");
         if (r >= 0)
                 r = sd_bus_message_append(call, "ss", unit, "replace");
         if (r < 0)
@@ -127,7 +128,8 @@ static int get_unit_property(Manager *m, const char *unit, const char *property,
         r = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path);
         if (r < 0)
                 return r;
-        return sd_bus_get_property_string(m->bus, SYSTEMD_DESTINATION, path, "org.freedesktop.systemd1.Unit", property, &e, ret);
+        return sd_bus_get_property_string(m->bus, SYSTEMD_DESTINATION, path, "org.freedesktop.systemd1.Unit",
+                                          property, &e, ret);
 }
 
 /** unit_is_alive - see units.h. */
@@ -148,6 +150,6 @@ int unit_stop_scope(Manager *m, const char *id) {
         char unit[UNIT_NAME_SIZE];
 
         unit_name_scope(id, unit);
-        return sd_bus_call_method_async(m->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER, "StopUnit", NULL, NULL,
-                                        "ss", unit, "replace");
+        return sd_bus_call_method_async(m->bus, NULL, SYSTEMD_DESTINATION, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                                        "StopUnit", NULL, NULL, "ss", unit, "replace");
 }

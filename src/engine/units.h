@@ -13,7 +13,8 @@ void units_done(Manager *m);
 /* StartUnit berth@<id>.service; @done hears how the job ended (@result is systemd's word, e.g. "failed"). */
 int unit_start(Manager *m, const char *id, UnitJobDone done, void *userdata);
 
-/* Is the shim's unit loaded and not dead (active, activating, deactivating, waiting for its restart)? Return: 1, 0, -errno. */
+/* Is the shim's unit loaded and not dead (active, activating, deactivating, waiting for its restart)?
+ * Return: 1, 0, -errno. */
 int unit_is_alive(Manager *m, const char *id);
 
 /* Stop a payload scope that nobody supervises any more. */

@@ -17,8 +17,9 @@
  * line that a crash cut short fails its checksum; the next record begins with a newline when the file does
  * not end in one, so a torn tail spoils nothing but itself.
  *
- * Only the last record of a type counts, so a log that has grown past STATE_LOG_COMPACT is replaced (rename) by one with just
- * those, in their order. Writers hold a lock on the file and look whether it is still the one of that name.
+ * Only the last record of a type counts, so a log that has grown past STATE_LOG_COMPACT is replaced (rename)
+ * by one with just those, in their order. Writers hold a lock on the file and look whether it is still the
+ * one of that name.
  */
 #define TYPES_MAX 32
 #define STATE_LOG_TEMPORARY STATE_LOG_NAME ".new"
@@ -54,7 +55,8 @@ static int parse_record(const char *line, size_t size, Fields *ret) {
         return fields_parse(line + 9, size - 9, '\t', ret);
 }
 
-/* Return: whether @type is new in @seen (then noted there, owned). A type too many counts as new: nothing is dropped. */
+/* Return: whether @type is new in @seen (then noted there, owned). A type too many counts as new: nothing is
+ * dropped. */
 static bool first_of_type(char *seen[TYPES_MAX], const char *type) {
         for (size_t i = 0; i < TYPES_MAX; i++) {
                 if (!seen[i]) {
@@ -67,7 +69,8 @@ static bool first_of_type(char *seen[TYPES_MAX], const char *type) {
         return true;
 }
 
-/* Keep the lines of @text that count, from the last to the first; the result is in order again at the end of @out. */
+/* Keep the lines of @text that count, from the last to the first; the result is in order again at the end of
+ * @out. */
 static size_t keep_last_of_each_type(const char *text, size_t size, char *out) {
         char *seen[TYPES_MAX] = {};
         size_t start = size;
@@ -104,7 +107,8 @@ static int compact(int dir_fd) {
                 return -ENOMEM;
         start = keep_last_of_each_type(text, size, kept + 1);
         (void) unlinkat(dir_fd, STATE_LOG_TEMPORARY, 0);
-        r = write_file_at(dir_fd, STATE_LOG_TEMPORARY, kept + 1 + start, size - start, 0600, WRITE_SYNC | WRITE_EXCLUSIVE);
+        r = write_file_at(dir_fd, STATE_LOG_TEMPORARY, kept + 1 + start, size - start, 0600,
+                          WRITE_SYNC | WRITE_EXCLUSIVE);
         if (r < 0)
                 return r;
         if (renameat(dir_fd, STATE_LOG_TEMPORARY, dir_fd, STATE_LOG_NAME) < 0) {

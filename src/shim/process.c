@@ -60,8 +60,9 @@ static void child_setup_fds(const int *fds, size_t n_fds) {
 }
 
 /*
- * A runtime that finds its own program on a writable mount starts itself again from a read-only one, so that a payload cannot
- * overwrite it through /proc/PID/exe (CVE-2019-5736). Starting it from there saves it that, twice per container.
+ * A runtime that finds its own program on a writable mount starts itself again from a read-only one, so that
+ * a payload cannot overwrite it through /proc/PID/exe (CVE-2019-5736). Starting it from there saves it that,
+ * twice per container.
  */
 static void exec_read_only(char *const *argv, char *const *envp) {
         struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };

@@ -107,8 +107,8 @@ int shim_new(const char *id, Shim **ret) {
         memcpy(s->id, id, CONTAINER_ID_LENGTH);
         memcpy(s->short_id, id, CONTAINER_SHORT_ID_LENGTH);
         s->memory_fd = s->cgroup_fd = s->mount_ns_fd = s->go_fd = s->dir_fd = s->run_fd = -EBADF;
-        s->signals = s->listener = s->payload = s->cgroup_events = s->memory_events = s->setup_report = s->console =
-                        s->journal = SOURCE_INIT;
+        s->signals = s->listener = s->payload = s->cgroup_events = s->memory_events = s->setup_report =
+                        s->console = s->journal = SOURCE_INIT;
         r = loop_init(&s->loop);
         if (r >= 0)
                 r = open_dirs(s);

@@ -46,7 +46,8 @@ struct Shim {
         Source listener;
         Source payload; /* pidfd; watched only after a resume, children are reaped by SIGCHLD */
         int cgroup_fd;
-        int mount_ns_fd; /* keeps the payload's mounts: taking them apart must not delay the news of its end */
+        int mount_ns_fd; /* keeps the payload's mounts: taking them apart must not delay the news of its end
+                          */
         Source cgroup_events;
         Source memory_events;
         StdioSet stdio;

@@ -78,8 +78,9 @@ void shim_store_fds(Shim *s) {
 }
 
 /**
- * shim_hold_mounts - with the last process of a mount namespace the kernel takes its mounts apart before anybody learns of the
- * process's end, and an overlay writes its whole file system to disk then. As long as we hold the namespace that waits for us.
+ * shim_hold_mounts - with the last process of a mount namespace the kernel takes its mounts apart before
+ * anybody learns of the process's end, and an overlay writes its whole file system to disk then. As long as
+ * we hold the namespace that waits for us.
  */
 void shim_hold_mounts(Shim *s) {
         char path[64];
