@@ -110,8 +110,12 @@ static int create(Setup *s, Scope *scope, pid_t *ret) {
         return r;
 }
 
+static void scope_freep(Scope **scope) {
+        *scope = scope_free(*scope);
+}
+
 static int bring_up(Setup *s) {
-        Scope *scope = NULL;
+        _cleanup_(scope_freep) Scope *scope = NULL;
         pid_t pid = 0;
         int r;
 
@@ -155,6 +159,15 @@ static void detach_network(Setup *s) {
                 (void) message_send(fd, &b, NULL, 0);
 }
 
+static void setup_done(Setup *s) {
+        fields_done(&s->conf);
+        (void) safe_close(s->dir_fd);
+        (void) safe_close(s->root_fd);
+        (void) safe_close(s->netns_fd);
+        free(s->address);
+        free(s->cgroup);
+}
+
 static int run_setup(const char *id) {
         Setup s = { .dir_fd = -EBADF, .root_fd = -EBADF, .netns_fd = -EBADF };
         int r;
@@ -170,6 +183,7 @@ static int run_setup(const char *id) {
                 detach_network(&s);
                 (void) report_number("failed", "code", s.code, "message", s.message);
         }
+        setup_done(&s);
         return r < 0 ? 1 : 0;
 }
 

@@ -221,8 +221,11 @@ int scope_request(Setup *s, Scope **ret) {
                 return -ENOMEM;
         unit_name_scope(s->id, scope->unit);
         scope->placeholder = spawn_placeholder(-EBADF);
-        if (scope->placeholder < 0)
-                return negative_errno();
+        if (scope->placeholder < 0) {
+                r = negative_errno();
+                free(scope);
+                return r;
+        }
         *ret = scope;
         r = open_bus(&scope->bus);
         if (r >= 0)
@@ -400,6 +403,20 @@ void scope_abort(Setup *s, Scope *scope) {
                         (void) write_string_at(AT_FDCWD, path, "1");
         }
         end_placeholder(&scope->placeholder);
+}
+
+/** scope_free - forget the scope, which goes on. Return: NULL. */
+Scope *scope_free(Scope *scope) {
+        if (!scope)
+                return NULL;
+        end_placeholder(&scope->placeholder);
+        (void) sd_bus_unref(scope->bus);
+        free(scope->job);
+        free(scope->job_done);
+        free(scope->job_result);
+        free(scope->error_text);
+        free(scope);
+        return NULL;
 }
 
 /** host_is_shutting_down - Return: 1, 0, -errno if PID 1 does not say. */

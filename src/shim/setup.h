@@ -36,6 +36,7 @@ int scope_request(Setup *s, Scope **ret);
 int scope_wait(Setup *s, Scope *scope);
 void scope_release_placeholder(Scope *scope);
 void scope_abort(Setup *s, Scope *scope);
+Scope *scope_free(Scope *scope);
 int host_is_shutting_down(void);
 
 /* setup-journal.c */
