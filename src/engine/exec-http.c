@@ -3,6 +3,7 @@
 
 #include "../basic/fd.h"
 #include "../basic/json.h"
+#include "../basic/log.h"
 #include "../basic/str.h"
 #include "container-internal.h"
 #include "exec.h"
@@ -12,7 +13,9 @@
 static int find_exec(Manager *m, HttpRequest *req, Exec **ret, EngineError *reterr) {
         int r = exec_load(m, req->args[0], ret);
 
-        return r < 0 ? error_set(reterr, r == -ENOENT || r == -EINVAL ? -ENOENT : r, "No such exec instance: %s", req->args[0]) : 0;
+        return r < 0 ? error_set(reterr, r == -ENOENT || r == -EINVAL ? -ENOENT : r,
+                                 "No such exec instance: %s", req->args[0])
+                     : 0;
 }
 
 static int handle_exec_create(Manager *m, HttpRequest *req, EngineError *reterr) {
@@ -29,7 +32,8 @@ static int handle_exec_create(Manager *m, HttpRequest *req, EngineError *reterr)
         if (!container_is_up(c))
                 return error_set(reterr, -ESRCH, "container %s is not running", c->id);
         if (c->status == CONTAINER_PAUSED)
-                return error_set(reterr, -EBUSY, "container %s is paused, unpause the container before exec", c->name);
+                return error_set(reterr, -EBUSY, "container %s is paused, unpause the container before exec",
+                                 c->name);
         r = exec_create(c, body, &e, reterr);
         if (r < 0)
                 return r;
@@ -51,7 +55,8 @@ static int put_console_size(Buffer *b, json_object *body) {
                 return 0;
         r = fields_putf(b, '\n', "height", "%d", json_object_get_int(json_object_array_get_idx(size, 0)));
         return r < 0 ? r
-                     : fields_putf(b, '\n', "width", "%d", json_object_get_int(json_object_array_get_idx(size, 1)));
+                     : fields_putf(b, '\n', "width", "%d",
+                                   json_object_get_int(json_object_array_get_idx(size, 1)));
 }
 
 static int build_exec_message(const Exec *e, json_object *body, bool detach, Buffer *b) {
@@ -77,7 +82,22 @@ static int build_exec_message(const Exec *e, json_object *body, bool detach, Buf
 
 typedef struct PendingExec {
         HttpRequest *req;
+        char id[CONTAINER_ID_LENGTH + 1];
 } PendingExec;
+
+/*
+ * What the shim answers when the runtime has failed is on disk, or will be, in its own words; a lost
+ * connection says nothing. Everything else means that there never was a process.
+ */
+static void note_refusal(Container *c, int error, const PendingExec *p) {
+        int r;
+
+        if (error == 0 || error == -ENOENT || error == -EACCES || error == -EIO || error == -ECONNRESET)
+                return;
+        r = exec_mark_refused(c->id, p->id);
+        if (r < 0 && r != -EEXIST)
+                (void) log_warning_errno(r, "Cannot note that exec %s was refused: %m", p->id);
+}
 
 static void on_client_gone(HttpRequest *req, void *userdata) {
         ((PendingExec *) userdata)->req = NULL;
@@ -87,6 +107,7 @@ static void on_detached(Container *c, int error, const Fields *reply, void *user
         _cleanup_free_ PendingExec *p = userdata;
         _cleanup_error_ EngineError e = {};
 
+        note_refusal(c, error, p);
         if (!p->req)
                 return;
         p->req->cancel = NULL;
@@ -94,12 +115,21 @@ static void on_detached(Container *c, int error, const Fields *reply, void *user
                 (void) http_reply_text(p->req, 200, "application/vnd.docker.raw-stream", "");
                 return;
         }
-        (void) error_set(&e, error, "%s", reply ? strempty(fields_get(reply, "message")) : strerrordesc_np(-error));
+        (void) error_set(&e, error, "%s",
+                         reply ? strempty(fields_get(reply, "message")) : strerrordesc_np(-error));
         (void) http_reply_error(p->req, error, &e);
 }
 
-static int start_detached(Container *c, HttpRequest *req, const Buffer *text) {
+static PendingExec *pending_new(const Exec *e) {
         PendingExec *p = new0(PendingExec, 1);
+
+        if (p)
+                memcpy(p->id, e->id, sizeof(p->id));
+        return p;
+}
+
+static int start_detached(Container *c, HttpRequest *req, const Exec *e, const Buffer *text) {
+        PendingExec *p = pending_new(e);
         int r;
 
         if (!p)
@@ -115,17 +145,29 @@ static int start_detached(Container *c, HttpRequest *req, const Buffer *text) {
         return r;
 }
 
+static void on_attached(Container *c, int error, const Fields *reply, void *userdata) {
+        _cleanup_free_ PendingExec *p = userdata;
+
+        note_refusal(c, error, p);
+}
+
 static int start_attached(Container *c, HttpRequest *req, const Exec *e, const Buffer *text) {
         _cleanup_buffer_ Buffer head = BUFFER_INIT(4096);
+        _cleanup_free_ PendingExec *p = pending_new(e);
         int fds[2], r;
 
+        if (!p)
+                return -ENOMEM;
         r = http_hijack_head(req, e->tty, &head);
         if (r < 0)
                 return r;
         r = http_request_take(req, head.data, &fds[0], &fds[1]);
+        if (r >= 0)
+                r = shim_send(c, "exec", text, fds, fds[1] >= 0 ? 2 : 1, on_attached, p);
         if (r < 0)
-                return 0; /* the client has left */
-        (void) shim_send(c, "exec", text, fds, fds[1] >= 0 ? 2 : 1, NULL, NULL);
+                note_refusal(c, -ECANCELED, p); /* the client has left, or the queue is full */
+        else
+                TAKE_PTR(p);
         return 0;
 }
 
@@ -154,10 +196,10 @@ static int handle_exec_start(Manager *m, HttpRequest *req, EngineError *reterr) 
         (void) json_get_bool(body, "Detach", &detach);
         r = build_exec_message(e, body, detach, &text);
         if (r >= 0)
-                r = exec_mark_started(e);
+                r = exec_mark_started(e, c);
         if (r < 0)
                 return r;
-        return detach ? start_detached(c, req, &text) : start_attached(c, req, e, &text);
+        return detach ? start_detached(c, req, e, &text) : start_attached(c, req, e, &text);
 }
 
 static int handle_exec_inspect(Manager *m, HttpRequest *req, EngineError *reterr) {

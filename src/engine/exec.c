@@ -13,11 +13,13 @@
 #include "../basic/clock.h"
 #include "../basic/fd.h"
 #include "../basic/file.h"
+#include "../basic/hashmap.h"
 #include "../basic/json.h"
 #include "../basic/str.h"
 #include "../shared/fields.h"
 #include "exec-config.h"
 
+#define EXIT_CODE_REFUSED 126
 #define OCI_MAX (16 * 1024 * 1024)
 #define EXEC_KEEP_USEC (5 * 60 * USEC_PER_SEC)
 #define EXEC_COLLECT_USEC (30 * USEC_PER_SEC)
@@ -347,15 +349,48 @@ int exec_get_state(const Exec *e, bool *ret_started, bool *ret_running, int *ret
         return 0;
 }
 
-/** exec_mark_started - from now on it runs or has run. Return: 0, -EEXIST when it was so before, -errno. */
-int exec_mark_started(const Exec *e) {
+/** exec_mark_started - from now on it runs or has run, in this run of @c. Return: 0, -EEXIST when it was so
+ * before, -errno. */
+int exec_mark_started(const Exec *e, const Container *c) {
         _cleanup_close_ int dir_fd = open_directory(e->container_id, false);
-        char name[CONTAINER_ID_LENGTH + 16];
+        char name[CONTAINER_ID_LENGTH + 16], epoch[32];
 
         if (dir_fd < 0)
                 return dir_fd;
         file_name(e->id, ".started", name);
-        return write_file_at(dir_fd, name, "", 0, 0600, WRITE_EXCLUSIVE);
+        (void) snprintf(epoch, sizeof(epoch), "%" PRIu64, c->epoch);
+        return write_file_at(dir_fd, name, epoch, strlen(epoch), 0600, WRITE_EXCLUSIVE);
+}
+
+/** exec_mark_refused - the shim has not even tried: nobody else will say how it ended. Return: 0 or -errno.
+ */
+int exec_mark_refused(const char *container_id, const char *exec_id) {
+        _cleanup_close_ int dir_fd = open_directory(container_id, false);
+        _cleanup_free_ char *text = str_printf("code=%d\nat=%" PRIu64 "\npid=0\n", EXIT_CODE_REFUSED,
+                                               now_realtime());
+        char name[CONTAINER_ID_LENGTH + 16];
+
+        if (dir_fd < 0)
+                return dir_fd;
+        if (!text)
+                return -ENOMEM;
+        file_name(exec_id, ".exit", name);
+        return write_file_at(dir_fd, name, text, strlen(text), 0600, WRITE_EXCLUSIVE);
+}
+
+/* Its container has ended, with its shim perhaps, and it cannot be running whatever is not recorded. */
+static bool is_abandoned(Manager *m, const Exec *e) {
+        Container *c = hashmap_get(m->containers, e->container_id);
+        _cleanup_close_ int dir_fd = open_directory(e->container_id, false);
+        _cleanup_free_ char *text = NULL;
+        char name[CONTAINER_ID_LENGTH + 16];
+        uint64_t epoch;
+
+        if (!c || !container_is_up(c))
+                return true;
+        file_name(e->id, ".started", name);
+        return dir_fd >= 0 && read_file_at(dir_fd, name, 64, &text, NULL) >= 0 &&
+               parse_u64(text, UINT64_MAX, &epoch) >= 0 && epoch != c->epoch;
 }
 
 static int put_process(const Exec *e, json_object *out) {
@@ -383,6 +418,10 @@ int exec_to_inspect(Manager *m, const Exec *e, json_object **ret, EngineError *r
         if (!o)
                 return error_fill(reterr, -ENOMEM);
         r = exec_get_state(e, &started, &running, &code, &pid);
+        if (r >= 0 && running && is_abandoned(m, e)) {
+                running = false;
+                code = EXIT_CODE_UNKNOWN;
+        }
         if (r >= 0)
                 r = json_set_str(o, "ID", e->id);
         if (r >= 0)

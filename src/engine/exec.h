@@ -6,8 +6,9 @@
 #include "container.h"
 
 /*
- * One exec of a container. Kept on disk as /run/berth/containers/<id>/exec/<execid>.conf (fields), .json (OCI process, for the
- * runtime) and .exit (written by the shim), so that an engine restart between create, start and inspect loses nothing.
+ * One exec of a container. Kept on disk as /run/berth/containers/<id>/exec/<execid>.conf (fields), .json
+ * (OCI process, for the runtime) and .exit (written by the shim), so that an engine restart between create,
+ * start and inspect loses nothing.
  */
 typedef struct Exec {
         char id[CONTAINER_ID_LENGTH + 1];
@@ -26,6 +27,8 @@ int exec_create(Container *c, json_object *request, Exec **ret, EngineError *ret
 /* By full exec id, from disk. -ENOENT. */
 int exec_load(Manager *m, const char *exec_id, Exec **ret);
 /* Is there an .exit or was it started? */
-int exec_get_state(const Exec *e, bool *ret_started, bool *ret_running, int *ret_exit_code, uint64_t *ret_pid);
-int exec_mark_started(const Exec *e);
+int exec_get_state(const Exec *e, bool *ret_started, bool *ret_running, int *ret_exit_code,
+                   uint64_t *ret_pid);
+int exec_mark_started(const Exec *e, const Container *c);
+int exec_mark_refused(const char *container_id, const char *exec_id);
 int exec_to_inspect(Manager *m, const Exec *e, json_object **ret, EngineError *reterr);

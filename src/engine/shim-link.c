@@ -14,9 +14,10 @@
 #include "container-internal.h"
 
 /*
- * The engine's end of one shim (docs/contracts.md section 5). Either side may open the connection: a starting shim comes to
- * our socket and asks for parked clients, a restarted engine goes to the shim's. What cannot be sent yet (no shim so far, or
- * its socket is full) waits in the container's queue with its descriptors; a queued client that hangs up is dropped.
+ * The engine's end of one shim (docs/contracts.md section 5). Either side may open the connection: a
+ * starting shim comes to our socket and asks for parked clients, a restarted engine goes to the shim's. What
+ * cannot be sent yet (no shim so far, or its socket is full) waits in the container's queue with its
+ * descriptors; a queued client that hangs up is dropped.
  */
 #define QUEUE_MAX 256
 
@@ -71,12 +72,15 @@ static int on_parked_hangup(sd_event_source *source, int fd, uint32_t events, vo
 
         if (events & (EPOLLHUP | EPOLLERR)) {
                 parked_unlink(p);
+                if (p->reply)
+                        p->reply(p->container, -ECANCELED, NULL, p->userdata);
                 parked_free(p);
         }
         return 0;
 }
 
-static int park(Container *c, const char *verb, const Buffer *text, const int *fds, size_t n_fds, ShimReply reply, void *userdata) {
+static int park(Container *c, const char *verb, const Buffer *text, const int *fds, size_t n_fds,
+                ShimReply reply, void *userdata) {
         ParkedClient *p, **tail = &c->parked;
         size_t n = 0;
         int r = 0;
@@ -111,8 +115,8 @@ static int park(Container *c, const char *verb, const Buffer *text, const int *f
         return 0;
 }
 
-static int link_send(ShimLink *l, const char *verb, const Buffer *text, const int *fds, size_t n_fds, ShimReply reply,
-                     void *userdata) {
+static int link_send(ShimLink *l, const char *verb, const Buffer *text, const int *fds, size_t n_fds,
+                     ShimReply reply, void *userdata) {
         _cleanup_buffer_ Buffer b = BUFFER_INIT(FIELDS_TEXT_MAX);
         Call *call = NULL;
         int r;
@@ -141,7 +145,8 @@ static int link_send(ShimLink *l, const char *verb, const Buffer *text, const in
 }
 
 /** shim_send - see shim-link.h. */
-int shim_send(Container *c, const char *verb, const Buffer *text, const int *fds, size_t n_fds, ShimReply reply, void *userdata) {
+int shim_send(Container *c, const char *verb, const Buffer *text, const int *fds, size_t n_fds,
+              ShimReply reply, void *userdata) {
         int r;
 
         if (c->link && c->link_ready && !c->parked) {
@@ -195,7 +200,8 @@ void shim_queue_flush(Container *c, bool removed) {
         for (ParkedClient **i = &c->parked; *i;) {
                 ParkedClient *p = *i;
 
-                if (streq(p->verb, "wait") && !removed && p->text.data && strstr(p->text.data, "condition=removed")) {
+                if (streq(p->verb, "wait") && !removed && p->text.data &&
+                    strstr(p->text.data, "condition=removed")) {
                         i = &p->next;
                         continue;
                 }
@@ -219,7 +225,8 @@ static void on_reply(ShimLink *l, Message *m) {
                 if (call->seq != seq)
                         continue;
                 *i = call->next;
-                call->reply(l->container, -(int) fields_get_i64_or(&m->fields, "errno", EPROTO), &m->fields, call->userdata);
+                call->reply(l->container, -(int) fields_get_i64_or(&m->fields, "errno", EPROTO), &m->fields,
+                            call->userdata);
                 free(call);
                 return;
         }
@@ -241,6 +248,8 @@ static int on_starting(ShimLink *l, Message *m) {
 
         c = hashmap_get(l->manager->containers, id);
         if (c) {
+                if (c->link == l || l->container)
+                        return -EPROTO; /* it has said so before */
                 if (c->link)
                         (void) shim_link_free(c->link);
                 l->container = c;
