@@ -16,6 +16,7 @@ int container_docker_exit_code(const Container *c);
 
 int container_append(Container *c, const char *type, const char *key, const char *value, bool sync);
 int container_reconcile(Container *c);
+int container_reread_end(Container *c);
 /* Take the container out of the world: trash, name, maps. @c is gone afterwards. */
 int container_discard(Container *c);
 

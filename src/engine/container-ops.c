@@ -403,7 +403,7 @@ void container_on_starting(Container *c) {
                 c->status = CONTAINER_STARTING;
 }
 
-/** container_on_hello - the shim's answer after a reconnect: the present state. */
+/** container_on_hello - the shim's answer after a reconnect: the present state. May free @c. */
 void container_on_hello(Container *c, const Fields *state) {
         const char *status = strempty(fields_get(state, "status"));
 
@@ -419,6 +419,8 @@ void container_on_hello(Container *c, const Fields *state) {
                 c->status = CONTAINER_STARTING;
         else if (fields_get_bool(state, "restarting"))
                 c->status = CONTAINER_RESTARTING;
+        else if (streq(status, "exited") && container_is_up(c) && container_reread_end(c) > 0)
+                payload_ended(c);
 }
 
 static void on_exited(Container *c, const Fields *event) {

@@ -150,6 +150,32 @@ static int on_record(const Fields *f, void *userdata) {
         return 0;
 }
 
+/**
+ * container_reread_end - take the end of the run over from the log, for when its event did not reach us.
+ *
+ * Return: 1 if the log has it, 0 if not, -errno.
+ */
+int container_reread_end(Container *c) {
+        Container now = { .manager = c->manager };
+        int r = state_log_read(c->dir_fd, on_record, &now);
+
+        if (r >= 0)
+                r = now.ran && now.status == CONTAINER_EXITED && now.epoch >= c->epoch;
+        if (r > 0) {
+                c->status = CONTAINER_EXITED;
+                c->pid = 0;
+                c->epoch = now.epoch;
+                c->started_at = now.started_at;
+                c->finished_at = now.finished_at;
+                c->exit_code = now.exit_code;
+                c->oom_killed = now.oom_killed;
+                c->restart_count = now.restart_count;
+        }
+        free(now.name);
+        free(now.error);
+        return r;
+}
+
 static int load_shim_conf(Container *c) {
         _cleanup_fields_ Fields f = {};
         int r;
@@ -486,6 +512,8 @@ int container_reconcile(Container *c) {
                 return 0;
         }
         (void) unit_stop_scope(c->manager, c->id);
+        if (container_reread_end(c) > 0)
+                return 0;
         c->status = CONTAINER_EXITED;
         c->exit_code = EXIT_CODE_UNKNOWN;
         c->finished_at = now_realtime();
