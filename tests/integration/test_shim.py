@@ -11,7 +11,7 @@ import subprocess
 import time
 import zlib
 
-from harness import needs, run, systemctl, timeout, unit_property, wait_for
+from harness import kernel, needs, run, systemctl, timeout, unit_property, wait_for
 
 CONTAINERS = "/var/lib/berth/containers"
 RUN = "/run/berth/containers"
@@ -625,7 +625,7 @@ def test_status_75_is_not_a_restart():
 
 def after_kill(code):
     """What a shim that was killed in between can learn of an exit: kernels before 6.15 tell only the parent."""
-    return code if tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 15) else "unknown"
+    return code if kernel(6, 15) else "unknown"
 
 
 def kill_shim(c):

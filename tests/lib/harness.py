@@ -165,6 +165,11 @@ def slowness():
     return 10 if os.environ.get("BED_KIND") == "vm" else 1
 
 
+def kernel(major, minor):
+    """Whether the running kernel is at least this one."""
+    return tuple(map(int, os.uname().release.split(".")[:2])) >= (major, minor)
+
+
 # --- the API socket --------------------------------------------------------------------------------------
 
 class _UnixConnection(http_client.HTTPConnection):
