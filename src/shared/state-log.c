@@ -185,6 +185,9 @@ int state_log_append(int dir_fd, const Buffer *record, StateLogFlags flags) {
                 return negative_errno();
         if ((size_t) n != line.size)
                 return -ENOSPC;
+        /* A file system that cannot do it, or has no room any more: then later records take their chance. */
+        if (flags & STATE_LOG_RESERVE)
+                (void) fallocate(fd, FALLOC_FL_KEEP_SIZE, lseek(fd, 0, SEEK_END), STATE_LOG_RESERVED);
         if ((flags & STATE_LOG_SYNC) && fdatasync(fd) < 0)
                 return negative_errno();
         return 0;

@@ -7,10 +7,12 @@
 #define STATE_LOG_NAME "state.log"
 #define STATE_LOG_MAX (4 * 1024 * 1024)
 #define STATE_LOG_COMPACT (256 * 1024)
+#define STATE_LOG_RESERVED (4 * 1024)
 
 typedef enum StateLogFlags {
-        STATE_LOG_SYNC = 1 << 0,   /* fdatasync after the record */
-        STATE_LOG_CREATE = 1 << 1, /* the file must not exist yet */
+        STATE_LOG_SYNC = 1 << 0,    /* fdatasync after the record */
+        STATE_LOG_CREATE = 1 << 1,  /* the file must not exist yet */
+        STATE_LOG_RESERVE = 1 << 2, /* take room on the disk for the records that will follow */
 } StateLogFlags;
 
 /* Starts a record in @b: type and time. Add fields with fields_put(b, '\t', ...), then append it. */

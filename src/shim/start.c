@@ -146,7 +146,7 @@ static void record_started(Shim *s) {
         if (r >= 0)
                 r = fields_putf(&b, '\t', "epoch", "%" PRIu64, s->memory->epoch);
         if (r >= 0)
-                r = state_log_append(s->dir_fd, &b, 0);
+                r = state_log_append(s->dir_fd, &b, s->config.auto_remove ? 0 : STATE_LOG_RESERVE);
         if (r < 0)
                 (void) log_error_errno(r, "Cannot record the start: %m");
 }

@@ -206,3 +206,41 @@ def test_network_of_an_ended_container_is_not_joined():
     if len(c.records("started")) == n:
         assert "non running" in d.records("start-failed")[-1]["message"]
     c.stop()
+
+
+def test_netd_dies_over_an_attach():
+    systemctl("start", "berth-netd.service")
+    netd = int(unit_property("berth-netd.service", "MainPID"))
+    os.kill(netd, signal.SIGSTOP)
+    c = Container("sleep", "100", network="bridge")
+    c.start(block=False)
+    time.sleep(0.5)
+    assert c.active() == "activating"
+    os.kill(netd, 9)
+    wait_for(lambda: c.records("started") or c.records("start-failed"), 15)
+    assert c.records("started"), c.records()
+    c.stop()
+
+
+def test_full_disk_at_the_exit():
+    """The records of the end find the room that was taken for them at the start."""
+    c = Container("sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.1; done")
+    run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", "/mnt")
+    run("cp", "-a", c.dir + "/.", "/mnt")
+    run("mount", "--bind", "/mnt", c.dir)
+    try:
+        # `started` ends within a hundred bytes before a page's end, the next record begins a new one.
+        while os.path.getsize(c.dir + "/state.log") < 4096 - 250:
+            c.append(type="note", at=1)
+        c.start()
+        while os.path.getsize(c.dir + "/state.log") < 4096 - 30:
+            c.append(type="note", at=1)
+        run("dd", "if=/dev/zero", "of=%s/fill" % c.dir, "bs=4096", check=None)
+        assert os.statvfs(c.dir).f_bavail == 0
+        c.stop()
+        assert c.exited()["code"] == "5"
+        assert c.records("desired")[-1]["state"] == "stopped"
+    finally:
+        run("umount", c.dir)
+        run("umount", "/mnt")
+        c.append(type="exited", at=1, code=5)
