@@ -16,7 +16,8 @@ static int usage(FILE *f) {
 }
 
 int main(int argc, char *argv[]) {
-        Shim *s;
+        /* Static: it lives as long as the process and is never taken apart, which is no leak. */
+        static Shim *s;
         int r;
 
         log_set_identifier("berth-shim");
