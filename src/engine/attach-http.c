@@ -6,6 +6,8 @@
 #include "shim-link.h"
 #include "skins.h"
 
+#define DETACH_KEYS_MAX 16
+
 /*
  * Streams: the engine writes the response head and gives the client's socket to the shim (parked while there
  * is none). From then on it has nothing to do with them.
@@ -27,6 +29,28 @@ static int put_flag(Buffer *b, const char *key, bool value) {
         return fields_put(b, '\n', key, value ? "1" : "0");
 }
 
+static bool is_detach_key(const char *s, size_t n) {
+        return n == 1 || (n == 6 && strncmp(s, "ctrl-", 5) == 0 &&
+                          ((s[5] >= 'a' && s[5] <= 'z') || (s[5] >= '[' && s[5] <= '_') || s[5] == '@'));
+}
+
+/** http_check_detach_keys - what the shim would refuse when it is too late for a status. @keys may be
+ * NULL. */
+int http_check_detach_keys(const char *keys, EngineError *reterr) {
+        const char *p = strempty(keys);
+        size_t count = 0;
+
+        while (*p) {
+                size_t n = *p == ',' ? 1 : strcspn(p, ",");
+
+                if (!is_detach_key(p, n) || ++count > DETACH_KEYS_MAX ||
+                    (p[n] && (p[n] != ',' || !p[n + 1])))
+                        return error_set(reterr, -EINVAL, "Invalid detach keys (%s) provided", keys);
+                p += n + (p[n] == ',');
+        }
+        return 0;
+}
+
 static int handle_attach(Manager *m, HttpRequest *req, EngineError *reterr) {
         _cleanup_buffer_ Buffer text = BUFFER_INIT(4096), head = BUFFER_INIT(4096);
         const char *keys = http_query(req, "detachKeys");
@@ -42,6 +66,9 @@ static int handle_attach(Manager *m, HttpRequest *req, EngineError *reterr) {
                                  "container %s is paused, unpause the container before attach", c->id);
         if (http_query_bool(req, "logs", false))
                 return error_unsupported(reterr, "attach with logs=1");
+        r = http_check_detach_keys(keys, reterr);
+        if (r < 0)
+                return r;
         out = http_query_bool(req, "stdout", false);
         err = http_query_bool(req, "stderr", false);
         r = put_flag(&text, "stdin", http_query_bool(req, "stdin", false) && c->open_stdin);

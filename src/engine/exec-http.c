@@ -27,6 +27,8 @@ static int handle_exec_create(Manager *m, HttpRequest *req, EngineError *reterr)
         r = http_find_container(m, req, &c, reterr);
         if (r >= 0)
                 r = http_request_json(req, true, &body, reterr);
+        if (r >= 0)
+                r = http_check_detach_keys(json_string_or(body, "DetachKeys", ""), reterr);
         if (r < 0)
                 return r;
         if (!container_is_up(c))

@@ -12,4 +12,5 @@ int exec_http_register(Manager *m);
 
 /* The container an URL names; Docker's 404 text. */
 int http_find_container(Manager *m, HttpRequest *req, Container **ret, EngineError *reterr);
+int http_check_detach_keys(const char *keys, EngineError *reterr);
 int http_parse_resize(HttpRequest *req, unsigned *ret_height, unsigned *ret_width, EngineError *reterr);

@@ -491,17 +491,9 @@ static ClientFlags flags_of(const Fields *f) {
                (fields_get_bool(f, "mux") ? CLIENT_MUX : 0);
 }
 
-static int attach_client(Exec *e, Message *m) {
-        const char *keys = fields_get(&m->fields, "detach-keys");
-        DetachKeys d;
-        int r;
-
-        if (m->n_fds < 1)
-                return -EINVAL;
-        r = detach_keys_parse(isempty(keys) ? DETACH_KEYS_DEFAULT : keys, &d);
-        if (r < 0)
-                return r;
-        return client_new(&e->stdio, message_take_fd(m, 0), message_take_fd(m, 1), flags_of(&m->fields), &d);
+static int attach_client(Exec *e, Message *m, const DetachKeys *keys) {
+        return client_new(&e->stdio, message_take_fd(m, 0), message_take_fd(m, 1), flags_of(&m->fields),
+                          keys);
 }
 
 /**
@@ -512,13 +504,17 @@ static int attach_client(Exec *e, Message *m) {
  */
 int exec_begin(Shim *s, Message *m, const ReplyTo *to) {
         const Fields *f = &m->fields;
-        const char *id = strempty(fields_get(f, "exec-id"));
+        const char *id = strempty(fields_get(f, "exec-id")), *text = fields_get(f, "detach-keys");
         bool tty = fields_get_bool(f, "tty"), detach = fields_get_bool(f, "detach");
+        DetachKeys keys;
         Exec *e;
         int r;
 
-        if (!exec_id_is_valid(id))
+        if (!exec_id_is_valid(id) || (!detach && m->n_fds < 1))
                 return -EINVAL;
+        r = detach_keys_parse(isempty(text) ? DETACH_KEYS_DEFAULT : text, &keys);
+        if (r < 0)
+                return r;
         if (s->status != SHIM_RUNNING)
                 return s->status == SHIM_PAUSED ? -EBUSY : -ESRCH;
         e = exec_new(s, id, tty);
@@ -529,7 +525,7 @@ int exec_begin(Shim *s, Message *m, const ReplyTo *to) {
         e->width = (uint32_t) fields_get_i64_or(f, "width", 0);
         r = launch(e, !detach && fields_get_bool(f, "stdin"));
         if (r >= 0 && !detach)
-                r = attach_client(e, m);
+                r = attach_client(e, m, &keys);
         if (r < 0 && e->runtime_pid <= 0) {
                 exec_free(e);
                 return r;

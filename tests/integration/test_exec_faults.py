@@ -46,3 +46,14 @@ def test_exec_of_an_earlier_run():
     http("POST", "/exec/%s/start" % eid, {"Detach": True}, expect=200)
     wait_for(lambda: state(eid)["ExitCode"] == 0)
     docker("rm", "-f", "x2")
+
+
+def test_bad_detach_keys():
+    docker("run", "-d", "--name", "x3", "busybox", "sleep", "1000")
+    for keys in ("ctrl-", "foo", "ctrl-A", "a,", ",".join("ab" * 9)):
+        r = http("POST", "/containers/x3/exec", {"Cmd": ["true"], "DetachKeys": keys})
+        assert r.status == 400 and "Invalid detach keys" in r.text, (keys, r)
+        assert http("POST", "/containers/x3/attach?stdout=1&stream=1&detachKeys=" + keys).status == 400, keys
+    for keys in ("", "a", "ctrl-p,ctrl-q", "ctrl-\\,x", ",,a"):
+        http("POST", "/containers/x3/exec", {"Cmd": ["true"], "DetachKeys": keys}, expect=201)
+    docker("rm", "-f", "x3")
