@@ -249,7 +249,9 @@ static void sort_port(const char *name, unsigned master, void *userdata) {
                 p->error = r;
 }
 
-static void release_unseen(Network *n, const Hashmap *seen) {
+/* A list of interfaces that changed while the kernel gave it out may lack some, and the address of a
+ * container that runs must never be given to another: each is asked for by name before. */
+static void release_unseen(Network *n, Rtnl *rtnl, const Hashmap *seen) {
         for (bool again = true; again;) {
                 size_t position = 0;
                 const char *id;
@@ -257,7 +259,10 @@ static void release_unseen(Network *n, const Hashmap *seen) {
 
                 again = false;
                 while (hashmap_next(n->leases.by_id, &position, &id, &l)) {
-                        if (hashmap_get(seen, id))
+                        unsigned index;
+
+                        if (hashmap_get(seen, id) ||
+                            link_index(rtnl, ((Lease *) l)->link, &index) != -ENODEV)
                                 continue;
                         log_info("Freeing the address of container %.12s, which has no interface any more.",
                                  id);
@@ -292,7 +297,7 @@ void network_reconcile(Network *n, Rtnl *rtnl, int containers_fd) {
                                   n->bridge);
                 return;
         }
-        release_unseen(n, seen);
+        release_unseen(n, rtnl, seen);
         for (char **o = orphans; o && *o; o++) {
                 log_info("Removing interface %s, which belongs to no container.", *o);
                 (void) link_delete(rtnl, *o);
