@@ -192,7 +192,7 @@ static int remove_entry(int dir_fd, const char *name, unsigned depth) {
                 fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         }
         if (fd < 0)
-                return negative_errno();
+                return errno == ENOENT ? 0 : negative_errno();
         r = remove_children(TAKE_FD(fd), depth + 1);
         if (r < 0)
                 return r;

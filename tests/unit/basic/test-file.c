@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "basic/fd.h"
 #include "basic/file.h"
@@ -144,6 +145,32 @@ static void test_remove_tree(void **state) {
         assert_int_equal(remove_tree_at(p->fd, "outside"), 0);
 }
 
+/* Workers and shims empty the trash side by side: what another one took away first is no error. */
+static void test_remove_tree_together(void **state) {
+        Place *p = *state;
+
+        for (unsigned round = 0; round < 100; round++) {
+                pid_t pid;
+                int status;
+
+                for (unsigned i = 0; i < 20; i++) {
+                        char name[32];
+
+                        (void) snprintf(name, sizeof(name), "/t/%u/x/y", i);
+                        _cleanup_free_ char *path = str_concat(p->path, name);
+                        assert_int_equal(mkdir_parents(path, 0700), 0);
+                }
+                pid = fork();
+                assert_true(pid >= 0);
+                if (pid == 0)
+                        _exit(remove_tree_at(p->fd, "t") < 0);
+                assert_int_equal(remove_tree_at(p->fd, "t"), 0);
+                assert_int_equal(waitpid(pid, &status, 0), pid);
+                assert_int_equal(status, 0);
+                assert_int_equal(count_entries(p->path), 0);
+        }
+}
+
 static void test_write_string(void **state) {
         Place *p = *state;
 
@@ -155,7 +182,8 @@ int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         const struct CMUnitTest tests[] = {
                 TEST(test_read),      TEST(test_read_sizes),    TEST(test_write_flags), TEST(test_full_disk),
-                TEST(test_mkdir_parents), TEST(test_remove_tree), TEST(test_write_string),
+                TEST(test_mkdir_parents), TEST(test_remove_tree), TEST(test_remove_tree_together),
+                TEST(test_write_string),
         };
 
         (void) signal(SIGXFSZ, SIG_IGN);
