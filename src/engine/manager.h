@@ -11,6 +11,7 @@ typedef struct Container Container;
 typedef struct HttpServer HttpServer;
 typedef struct ImageStore ImageStore;
 typedef struct Manager Manager;
+typedef struct WorkerJob WorkerJob;
 
 /*
  * The one object of berthd: everything hangs off it. Containers are what lies in BERTH_CONTAINERS_DIR; the
@@ -33,6 +34,7 @@ struct Manager {
         usec_t idle_timeout;
         unsigned busy; /* things that forbid leaving when idle */
         unsigned n_workers; /* berth-worker children, see worker-job.c */
+        WorkerJob *internal_jobs;
         usec_t started_at;
         void *dbus; /* skin's own, see dbus/ */
 };

@@ -22,23 +22,56 @@
  * tree, has neither descriptor.
  */
 #define WORKERS_MAX 32
-/* Internal jobs are never refused because clients follow many logs. */
-#define WORKERS_RESERVE 16
 #define WORKER_BINARY BERTH_LIBEXEC_DIR "/berth-worker"
 #define WORKER_SOCKET_FD 3
 #define WORKER_LEFTOVER_FD 4
 
-typedef struct WorkerJob {
+/*
+ * Jobs without a client (empty the trash, collect layers) do all there is to do, so one of a kind at a time is enough: a
+ * second one asked for meanwhile is remembered and runs once behind it, however often it was asked for.
+ */
+struct WorkerJob {
+        WorkerJob *next; /* of the manager's internal jobs */
         Manager *manager;
         char *name;
-} WorkerJob;
+        bool internal;
+        char **again; /* arguments of the run that follows, or NULL */
+};
 
 static void worker_job_free(void *userdata) {
         WorkerJob *j = userdata;
 
+        for (WorkerJob **i = &j->manager->internal_jobs; j->internal && *i; i = &(*i)->next)
+                if (*i == j) {
+                        *i = j->next;
+                        break;
+                }
         j->manager->n_workers--;
+        (void) strv_free(j->again);
         free(j->name);
         free(j);
+}
+
+static WorkerJob *find_internal(Manager *m, const char *name) {
+        WorkerJob *j = m->internal_jobs;
+
+        while (j && !streq(j->name, name))
+                j = j->next;
+        return j;
+}
+
+static void run_again(WorkerJob *j) {
+        _cleanup_strv_ char **args = TAKE_PTR(j->again);
+        int r;
+
+        if (!args)
+                return;
+        /* No longer in the list, or it would wait for itself. */
+        free(j->name);
+        j->name = strdup("ended");
+        r = j->name ? worker_job_spawn(j->manager, (const char *const *) args) : -ENOMEM;
+        if (r < 0)
+                (void) log_error_errno(r, "Cannot start worker %s: %m", args[0]);
 }
 
 static int on_worker_exit(sd_event_source *source, const siginfo_t *si, void *userdata) {
@@ -49,6 +82,7 @@ static int on_worker_exit(sd_event_source *source, const siginfo_t *si, void *us
                             strempty(sigabbrev_np(si->si_status)));
         else if (si->si_status != 0)
                 log_info("Worker %s [%i] failed with status %i.", j->name, si->si_pid, si->si_status);
+        run_again(j);
         manager_release(j->manager);
         /* Drops the loop's own reference: freed when this returns. */
         (void) sd_event_source_set_floating(source, false);
@@ -91,7 +125,7 @@ static _Noreturn void child_exec(char *const *argv, int socket_fd, int leftover_
 }
 
 /* Consumes nothing. The child owns copies of the descriptors. */
-static int spawn(Manager *m, char *const *argv, int socket_fd, int leftover_fd) {
+static int spawn(Manager *m, char *const *argv, int socket_fd, int leftover_fd, bool internal) {
         sd_event_source *source = NULL;
         sigset_t chld;
         WorkerJob *j;
@@ -122,6 +156,11 @@ static int spawn(Manager *m, char *const *argv, int socket_fd, int leftover_fd) 
                 child_exec(argv, socket_fd, leftover_fd);
 
         j->manager = m;
+        if (internal) {
+                j->internal = true;
+                j->next = m->internal_jobs;
+                m->internal_jobs = j;
+        }
         m->n_workers++;
         manager_hold(m);
         r = sd_event_add_child(m->event, &source, pid, WEXITED, on_worker_exit, j);
@@ -197,7 +236,7 @@ int worker_job_start(Manager *m, HttpRequest *req, const char *const *args, Engi
                 (void) log_warning_errno(r, "Cannot hand a client to worker %s: %m", args[0]);
                 return 0;
         }
-        r = spawn(m, argv, fd, leftover);
+        r = spawn(m, argv, fd, leftover, false);
         if (r < 0) {
                 (void) log_error_errno(r, "Cannot start worker %s: %m", args[0]);
                 refuse_taken(fd, r);
@@ -205,13 +244,29 @@ int worker_job_start(Manager *m, HttpRequest *req, const char *const *args, Engi
         return 0;
 }
 
-/** worker_job_spawn - see worker-job.h. Return: 0, -EBUSY at the limit, -errno. */
+static int remember(WorkerJob *j, const char *const *args) {
+        _cleanup_strv_ char **copy = NULL;
+
+        if (j->again)
+                return 0;
+        for (size_t i = 0; args[i]; i++) {
+                int r = strv_extend(&copy, args[i]);
+
+                if (r < 0)
+                        return r;
+        }
+        j->again = TAKE_PTR(copy);
+        return 0;
+}
+
+/** worker_job_spawn - see worker-job.h. Return: 0 (it runs, or will run behind one of its kind), or -errno. */
 int worker_job_spawn(Manager *m, const char *const *args) {
+        WorkerJob *running = find_internal(m, args[0]);
         _cleanup_strv_ char **argv = NULL;
         int r;
 
-        if (m->n_workers >= WORKERS_MAX + WORKERS_RESERVE)
-                return -EBUSY;
+        if (running)
+                return remember(running, args);
         r = build_argv(NULL, args, &argv);
-        return r < 0 ? r : spawn(m, argv, -EBADF, -EBADF);
+        return r < 0 ? r : spawn(m, argv, -EBADF, -EBADF, true);
 }
