@@ -27,8 +27,9 @@
 #define WORKER_LEFTOVER_FD 4
 
 /*
- * Jobs without a client (empty the trash, collect layers) do all there is to do, so one of a kind at a time is enough: a
- * second one asked for meanwhile is remembered and runs once behind it, however often it was asked for.
+ * Jobs without a client (empty the trash, collect layers) do all there is to do, so one of a kind at a time
+ * is enough: a second one asked for meanwhile is remembered and runs once behind it, however often it was
+ * asked for.
  */
 struct WorkerJob {
         WorkerJob *next; /* of the manager's internal jobs */
@@ -259,7 +260,8 @@ static int remember(WorkerJob *j, const char *const *args) {
         return 0;
 }
 
-/** worker_job_spawn - see worker-job.h. Return: 0 (it runs, or will run behind one of its kind), or -errno. */
+/** worker_job_spawn - see worker-job.h. Return: 0 (it runs, or will run behind one of its kind), or -errno.
+ */
 int worker_job_spawn(Manager *m, const char *const *args) {
         WorkerJob *running = find_internal(m, args[0]);
         _cleanup_strv_ char **argv = NULL;

@@ -136,3 +136,22 @@ def test_broken_engine_is_not_started_without_pause():
     finally:
         if os.path.exists(program + ".away"):
             os.rename(program + ".away", program)
+
+
+def test_many_removals_leave_workers_for_others():
+    """Each removal leaves a tree to take apart; that is one worker's job, not a hundred workers'."""
+    ids = [http("POST", "/containers/create", {"Image": "busybox"}, expect=201).json()["Id"] for _ in range(60)]
+    for cid in ids:
+        http("DELETE", "/containers/" + cid, expect=204)
+    workers = [p for p in filter(str.isdigit, os.listdir("/proc")) if b"remove-tree" in cmdline(p)]
+    assert len(workers) <= 1, workers
+    make_image(force=True)
+    wait_for(lambda: not os.listdir("/var/lib/berth/trash"), what="trash is empty")
+
+
+def cmdline(pid):
+    try:
+        with open("/proc/%s/cmdline" % pid, "rb") as f:
+            return f.read()
+    except OSError:
+        return b""
