@@ -7,7 +7,7 @@ import stat
 import time
 
 from harness import run, systemctl, timeout, unit_property, wait_for
-from test_shim import Container, Parked, demux, kill_shim, read_all, read_until
+from handmade import Container, Parked, demux, kill_shim, read_all, read_until
 
 JOURNAL = "/run/systemd/journal/socket"
 
