@@ -38,6 +38,7 @@ struct Scope {
         int error;
         char *error_text;
         bool exists;
+        bool waited;
 };
 
 static pid_t spawn_placeholder(int cgroup_fd) {
@@ -366,6 +367,7 @@ int scope_wait(Setup *s, Scope *scope) {
         _cleanup_free_ char *cgroup = NULL;
         int r;
 
+        scope->waited = true;
         r = wait_job(s, scope);
         if (r >= 0 && scope->exists)
                 r = replace_leftover(s, scope);
@@ -392,10 +394,15 @@ void scope_release_placeholder(Scope *scope) {
         end_placeholder(&scope->placeholder);
 }
 
-/** scope_abort - a start failed: an empty scope ends by itself. */
+/**
+ * scope_abort - a start failed: an empty scope ends by itself. One whose process had ended before PID 1 could
+ * move it never would, so PID 1 may finish first.
+ */
 void scope_abort(Setup *s, Scope *scope) {
         if (!scope)
                 return;
+        if (!scope->waited && scope->bus)
+                (void) wait_job(s, scope);
         if (s->cgroup) {
                 _cleanup_free_ char *path = str_concat("/sys/fs/cgroup", s->cgroup, "/cgroup.kill");
 
