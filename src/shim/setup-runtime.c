@@ -63,6 +63,15 @@ static int failed(Setup *s, const char *log, const char *what, int error) {
         return setup_fail(s, -EIO, code, "OCI runtime %s failed: %s", what, message);
 }
 
+/* A start that was killed half-way leaves the runtime's own state, which would refuse the id for ever. */
+static void forget_killed_start(Setup *s) {
+        char state[192];
+
+        (void) snprintf(state, sizeof(state), BERTH_RUNTIME_ROOT "/%s", s->id);
+        if (access(state, F_OK) >= 0)
+                runtime_delete_forced(s);
+}
+
 /** runtime_create - RUNTIME create. Return: 0 and the payload's pid, or -errno with the reason noted. */
 int runtime_create(Setup *s, pid_t *ret) {
         char bundle[192], pid_file[192], log[192], console[192];
@@ -76,6 +85,7 @@ int runtime_create(Setup *s, pid_t *ret) {
         (void) snprintf(pid_file, sizeof(pid_file), "%s/pid", s->run_dir);
         (void) snprintf(log, sizeof(log), "%s/runtime.log", s->run_dir);
         (void) unlink(log);
+        forget_killed_start(s);
         argv[n++] = (char *) s->runtime;
         argv[n++] = (char *) "--root";
         argv[n++] = (char *) BERTH_RUNTIME_ROOT;

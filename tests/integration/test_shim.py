@@ -385,10 +385,10 @@ def test_kill_shim_then_payload_dies_by_signal():
 
 
 def test_kill_shim_in_start():
-    for _ in range(5):
+    for _ in range(15):
         c = Container("sleep", "1000")
         c.start(block=False)
-        time.sleep(random.uniform(0.001, 0.02))
+        time.sleep(random.uniform(0.001, 0.04))
         pid = c.shim_pid()
         if pid:
             os.kill(pid, 9)
