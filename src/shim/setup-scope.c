@@ -395,8 +395,8 @@ void scope_release_placeholder(Scope *scope) {
 }
 
 /**
- * scope_abort - a start failed: an empty scope ends by itself. One whose process had ended before PID 1 could
- * move it never would, so PID 1 may finish first.
+ * scope_abort - a start failed: an empty scope ends by itself. One whose process had ended before PID 1
+ * could move it never would, so PID 1 may finish first.
  */
 void scope_abort(Setup *s, Scope *scope) {
         if (!scope)
