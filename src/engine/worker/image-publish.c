@@ -19,8 +19,9 @@ static int publish_layers(ImageStore *s, LayerJobs *jobs) {
         for (size_t i = 0; i < jobs->n; i++) {
                 int r = layer_publish(s, jobs->staging, jobs->items[i].name, jobs->items[i].diff_id);
 
-                /* Somebody else was first with the same content. */
-                if (r < 0 && r != -EEXIST && r != -ENOTEMPTY)
+                /* Somebody else was first with the same content, or this is another try and we were. */
+                if (r < 0 && r != -EEXIST && r != -ENOTEMPTY &&
+                    !(r == -ENOENT && layer_exists(s, jobs->items[i].diff_id)))
                         return r;
         }
         return 0;
