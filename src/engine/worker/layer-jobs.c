@@ -174,12 +174,15 @@ int layer_jobs_run(LayerJobs *j, WorkerHttp *http, void (*tell)(WorkerHttp *http
         size_t running = 0;
         int r;
 
-        do {
+        /* All that run may end in one step, so only a start that starts nothing is the end. */
+        for (;;) {
                 r = start_some(j, &running, &in);
-                if (r >= 0 && running > 0)
-                        r = step(j, http, &running, tell);
-        } while (r >= 0 && running > 0);
-        return r;
+                if (r < 0 || running == 0)
+                        return r;
+                r = step(j, http, &running, tell);
+                if (r < 0)
+                        return r;
+        }
 }
 
 static ssize_t read_request(void *userdata, void *data, size_t size) {
