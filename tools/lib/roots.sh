@@ -8,13 +8,15 @@ ROOT_RECIPE=4
 # What is in every root: systemd and what berth, its tests and its peers need at run time.
 PACKAGES_DEBIAN_ALL="systemd systemd-sysv libpam-systemd dbus polkitd iproute2 nftables procps util-linux kmod
         busybox-static python3 strace curl ca-certificates crun less psmisc passwd e2fsprogs
-        libjson-c5 libmnl0 libnftnl11 libseccomp2 libcap2 libzstd1 liblzma5 zlib1g libacl1"
+        libjson-c5 libmnl0 libnftnl11 libseccomp2 libcap2 libzstd1 liblzma5 zlib1g libacl1
+        criu uidmap apparmor"
 PACKAGES_BOOKWORM="libarchive13 libcurl4 libssl3"
 PACKAGES_TRIXIE="libarchive13t64 libcurl4t64 libssl3t64 docker-cli"
-PACKAGES_PEERS="docker.io podman crun containerd runc netavark aardvark-dns passt iptables"
+PACKAGES_PEERS="docker.io podman crun containerd runc netavark aardvark-dns passt iptables
+        catatonit tini hyperfine"
 PACKAGES_FEDORA="systemd systemd-udev dbus-broker polkit iproute nftables procps-ng util-linux kmod
         busybox python3 strace curl crun less psmisc passwd shadow-utils e2fsprogs glibc-minimal-langpack
-        json-c libmnl libnftnl libseccomp libcap libzstd libarchive libcurl openssl-libs"
+        json-c libmnl libnftnl libseccomp libcap libzstd libarchive libcurl openssl-libs criu"
 
 # Units that would act on the host's kernel or only cost time in a bed.
 MASKED_UNITS="systemd-sysctl.service systemd-modules-load.service systemd-binfmt.service
