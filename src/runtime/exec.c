@@ -89,8 +89,9 @@ static int child_run(ExecContext *c) {
                     (r = terminal_attach(peer, p->uid)) < 0)
                         return r;
         }
-        if ((r = oom_score_apply(p)) < 0 || (r = process_prepare(p)) < 0 || (r = home_env_add(p)) < 0 ||
-            (r = process_resolve(p, &path)) < 0 || (r = process_become(p, c->filter)) < 0)
+        if ((r = oom_score_apply(p)) < 0 || (r = process_prepare(p, false)) < 0 ||
+            (r = home_env_add(p)) < 0 || (r = process_resolve(p, &path)) < 0 ||
+            (r = process_become(p, c->filter)) < 0)
                 return r;
         return process_exec(p, path, c->options->preserve_fds);
 }

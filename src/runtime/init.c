@@ -230,7 +230,8 @@ int init_run(InitContext *c) {
                         return r;
         }
         if ((r = sysctl_apply(c->spec)) < 0 || (r = oom_score_apply(p)) < 0 ||
-            (r = set_personality(c->spec)) < 0 || (r = process_prepare(p)) < 0 || (r = home_env_add(p)) < 0)
+            (r = set_personality(c->spec)) < 0 || (r = process_prepare(p, true)) < 0 ||
+            (r = home_env_add(p)) < 0)
                 return r;
         r = process_resolve(p, &path);
         if (r < 0)

@@ -50,13 +50,13 @@ static int apply_rlimits(const SpecProcess *p) {
         return 0;
 }
 
-/* WORKDIR of an image may name what no layer has. We are in the jail already, so plain paths are fine. */
-static int enter_cwd(const SpecProcess *p) {
+/* We are in the jail already, so plain paths are fine. */
+static int enter_cwd(const SpecProcess *p, bool make_cwd) {
         char here[PATH_MAX];
         int r;
 
         r = chdir(p->cwd) < 0 ? negative_errno() : 0;
-        if (r == -ENOENT) {
+        if (r == -ENOENT && make_cwd) {
                 r = mkdir_parents(p->cwd, 0755);
                 if (r < 0)
                         return fail_errno(r, "create working directory %s", p->cwd);
@@ -100,9 +100,13 @@ static void reset_signals(void) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/** process_prepare - limits, scheduling, working directory, owner of stdio. Return: 0, or -errno with a
- * message. */
-int process_prepare(const SpecProcess *p) {
+/**
+ * process_prepare - limits, scheduling, working directory, owner of stdio.
+ * @make_cwd: WORKDIR of an image may name what no layer has; for a further process it is a mistake.
+ *
+ * Return: 0, or -errno with a message.
+ */
+int process_prepare(const SpecProcess *p, bool make_cwd) {
         int r;
 
         reset_signals();
@@ -110,7 +114,7 @@ int process_prepare(const SpecProcess *p) {
                 return r;
         if (!p->terminal)
                 own_stdio(p);
-        return enter_cwd(p);
+        return enter_cwd(p, make_cwd);
 }
 
 /* Whether the container's user may execute @path. Return: 0, or -errno. */

@@ -102,8 +102,9 @@ typedef struct Options {
         bool help, version;
 } Options;
 
+/* Goes on behind an error, so that the log file is known that callers read it from. */
 static int parse_globals(int argc, char **argv, Options *o) {
-        int c;
+        int c, r = 0;
 
         opterr = 0;
         while ((c = getopt_long(argc, argv, "+vh", global_options, NULL)) >= 0)
@@ -116,22 +117,24 @@ static int parse_globals(int argc, char **argv, Options *o) {
                         break;
                 case OPT_LOG_FORMAT:
                         if (!streq(optarg, "json") && !streq(optarg, "text"))
-                                return fail_text(EINVAL, "--log-format \"%s\": expected text or json",
-                                                 optarg);
-                        o->log_format = optarg;
+                                r = fail_text(EINVAL, "--log-format \"%s\": expected text or json",
+                                              optarg);
+                        else
+                                o->log_format = optarg;
                         break;
                 case OPT_DEBUG:
                         o->globals.debug = true;
                         break;
                 case OPT_SYSTEMD_CGROUP:
-                        return fail_text(EOPNOTSUPP, "--systemd-cgroup is not supported");
+                        r = fail_text(EOPNOTSUPP, "--systemd-cgroup is not supported");
+                        break;
                 case OPT_CGROUP_MANAGER:
                         if (!streq(optarg, "cgroupfs"))
-                                return fail_text(EOPNOTSUPP, "--cgroup-manager %s is not supported", optarg);
+                                r = fail_text(EOPNOTSUPP, "--cgroup-manager %s is not supported", optarg);
                         break;
                 case OPT_ROOTLESS:
                         if (!streq(optarg, "false") && !streq(optarg, "auto"))
-                                return fail_text(EOPNOTSUPP, "--rootless=%s is not supported", optarg);
+                                r = fail_text(EOPNOTSUPP, "--rootless=%s is not supported", optarg);
                         break;
                 case 'v':
                         o->version = true;
@@ -140,9 +143,9 @@ static int parse_globals(int argc, char **argv, Options *o) {
                         o->help = true;
                         break;
                 default:
-                        return fail_text(EINVAL, "unknown option %s", argv[optind - 1]);
+                        r = fail_text(EINVAL, "unknown option %s", argv[optind - 1]);
                 }
-        return 0;
+        return r;
 }
 
 /* 0, 1 and 2 must be something, or a file of ours would become the payload's stdout. */
@@ -179,17 +182,14 @@ static int run(const Command *c, const Options *o, int argc, char **argv, char *
 int main(int argc, char **argv) {
         Options o = { .globals.root = BERTH_RUNTIME_ROOT, .log_format = "text" };
         const Command *c = NULL;
-        int r;
+        int r, q;
 
         r = check_stdio();
         if (r >= 0)
                 r = parse_globals(argc, argv, &o);
-        if (r >= 0) {
-                int q = runtime_log_open(o.log, streq(o.log_format, "json"), o.globals.debug);
-
-                if (q < 0)
-                        r = fail_errno(q, "open log file %s", o.log);
-        }
+        q = runtime_log_open(o.log, streq(o.log_format, "json"), o.globals.debug);
+        if (q < 0)
+                r = fail_errno(q, "open log file %s", o.log);
         if (r >= 0 && (o.help || o.version))
                 return o.help ? help() : version();
         if (r >= 0 && optind >= argc)

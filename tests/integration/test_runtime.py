@@ -97,6 +97,15 @@ def test_killed_create_stays_deletable():
     b.delete()
 
 
+def test_wrong_global_options_are_in_the_log_too():
+    log = Bundle().path + "/log"
+    for wrong, text in (("--rootless=maybe", "maybe"), ("--log-format=xml", "xml"), ("--nonsense", "--nonsense")):
+        r = rt(wrong, "--log", log, "--log-format", "json", "state", "x", check=1)
+        with open(log) as f:
+            last = f.read().splitlines()[-1]
+        assert text in r.err and text in json.loads(last)["msg"], (r, last)
+
+
 def test_bad_configs_are_refused_by_name():
     def broken(change, text):
         b = Bundle()
@@ -312,6 +321,8 @@ def test_exec():
                        (("/etc/passwd",), "permission denied")):
         assert text in rt("exec", b.id, *args, check=255).err
     assert "UID" in rt("exec", "-u", "root", b.id, "true", check=255).err
+    assert 'chdir to cwd ("/not/there")' in rt("exec", "--cwd", "/not/there", b.id, "true", check=255).err
+    assert not os.path.exists(b.rootfs + "/not")
     assert "not below" in rt("exec", "--cgroup", "../x", b.id, "true", check=255).err
     b.delete()
 
