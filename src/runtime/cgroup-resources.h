@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "../basic/json.h"
+#include "resources.h"
 
-int cgroup_resources_apply(int cgroup_fd, const char *path, json_object *resources);
+int cgroup_resources_write(int cgroup_fd, const char *path, const Resources *resources);
+int cgroup_resources_apply(int cgroup_fd, const char *path, json_object *resources, const char *oci_version);

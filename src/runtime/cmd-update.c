@@ -97,6 +97,6 @@ int cmd_update(const Globals *g, int argc, char **argv) {
                 return cgroup;
         if (file && json_get(file, "devices"))
                 return fail_text(EOPNOTSUPP, "update: linux.resources.devices cannot be changed");
-        r = cgroup_resources_apply(cgroup, s.cgroup, file);
-        return r < 0 ? r : cgroup_resources_apply(cgroup, s.cgroup, flags);
+        r = cgroup_resources_apply(cgroup, s.cgroup, file, s.oci_version);
+        return r < 0 ? r : cgroup_resources_apply(cgroup, s.cgroup, flags, s.oci_version);
 }

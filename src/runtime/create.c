@@ -240,7 +240,7 @@ static int setup_cgroup(const Spec *s, State *st, Undo *u) {
         fd = cgroup_create(st->cgroup, &u->cgroup_made);
         if (fd < 0)
                 return fd;
-        r = cgroup_resources_apply(fd, st->cgroup, s->resources);
+        r = cgroup_resources_apply(fd, st->cgroup, s->resources, s->oci_version);
         if (r >= 0)
                 r = device_filter_apply(fd, s);
         return r < 0 ? r : TAKE_FD(fd);
