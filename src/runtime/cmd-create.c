@@ -91,37 +91,57 @@ static int parse(const Globals *g, int argc, char **argv, bool run, RunOptions *
 
 /** cmd_create - berth-runtime create. */
 int cmd_create(const Globals *g, int argc, char **argv) {
+        _cleanup_bundle_ Bundle bundle = {};
         _cleanup_state_ State s = STATE_INIT;
         RunOptions o;
         int r;
 
         r = parse(g, argc, argv, false, &o);
-        return r < 0 ? r : container_create(&o.create, &s);
+        if (r >= 0)
+                r = bundle_load(o.create.bundle, &bundle);
+        return r < 0 ? r : container_create(&o.create, &bundle, &s, NULL);
 }
 
-static int run_started(const RunOptions *o, pid_t pid, int master_end) {
-        int master = -EBADF, r;
+/* What failed goes, and what it said stays. */
+static int delete_failed(const RunOptions *o, int error) {
+        _cleanup_free_ char *message = strdup(fail_message());
 
-        if (master_end >= 0) {
-                master = foreground_receive_master(master_end);
-                if (master < 0)
-                        return master;
-        }
-        r = container_start(o->create.root, o->create.id);
-        if (r < 0) {
-                (void) safe_close(master);
-                return r;
-        }
-        return foreground_wait(pid, master);
+        (void) container_delete(o->create.root, o->create.id, true);
+        return fail_text(error, "%s", strempty(message));
 }
 
-static int run_foreground(RunOptions *o, bool terminal) {
-        _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+/* Return: the pid of the payload, which runs; *ret_master is its terminal if @master_end leads to one. */
+static int create_and_start(const RunOptions *o, Bundle *bundle, int master_end, int *ret_master) {
+        _cleanup_close_ int master = -EBADF;
         _cleanup_state_ State s = STATE_INIT;
-        int ends[2], r;
+        int start_fd, r;
         pid_t pid;
 
-        if (terminal && !o->create.console_socket) {
+        r = container_create(&o->create, bundle, &s, &start_fd);
+        if (r < 0)
+                return r;
+        if (master_end >= 0)
+                master = r = foreground_receive_master(master_end);
+        if (r >= 0)
+                r = container_started(&s, start_fd);
+        else
+                (void) close(start_fd);
+        pid = s.pid;
+        state_done(&s); /* the lock is whoever's comes next */
+        if (r < 0)
+                return delete_failed(o, r);
+        if (ret_master)
+                *ret_master = TAKE_FD(master);
+        return (int) pid;
+}
+
+static int run_foreground(RunOptions *o, Bundle *bundle) {
+        _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+        int ends[2], master = -EBADF, r;
+
+        if (!o->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+                return fail_errno(errno, "become subreaper");
+        if (bundle->spec.process.terminal && !o->create.console_socket) {
                 if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
                         return fail_errno(errno, "socketpair");
                 ours = ends[0];
@@ -129,62 +149,32 @@ static int run_foreground(RunOptions *o, bool terminal) {
         }
         r = foreground_block_signals();
         if (r >= 0)
-                r = container_create(&o->create, &s);
+                r = create_and_start(o, bundle, ours, &master);
         if (r < 0)
                 return r;
-        pid = s.pid;
-        state_done(&s); /* the lock is start's now */
-        r = run_started(o, pid, ours);
-        if (r < 0 || !o->keep) {
-                _cleanup_free_ char *message = r < 0 ? strdup(fail_message()) : NULL;
-                int q = container_delete(o->create.root, o->create.id, true);
-
-                if (r < 0)
-                        return fail_text(r, "%s", strempty(message));
-                if (q < 0)
-                        runtime_warning("%s", fail_message());
-        }
-        return r;
-}
-
-static int wants_terminal(const char *bundle, bool *ret) {
-        _cleanup_free_ char *text = NULL;
-        _cleanup_spec_ Spec spec = {};
-        size_t size;
-        int r;
-
-        r = bundle_load(bundle, &spec, &text, &size);
-        if (r >= 0)
-                *ret = spec.process.terminal;
+        r = foreground_wait(r, master);
+        if (r < 0)
+                return delete_failed(o, r);
+        if (!o->keep && container_delete(o->create.root, o->create.id, true) < 0)
+                runtime_warning("%s", fail_message());
         return r;
 }
 
 /** cmd_run - berth-runtime run: create, start and, without --detach, wait and delete. */
 int cmd_run(const Globals *g, int argc, char **argv) {
-        _cleanup_state_ State s = STATE_INIT;
-        bool terminal = false;
+        _cleanup_bundle_ Bundle bundle = {};
         RunOptions o;
         int r;
 
         r = parse(g, argc, argv, true, &o);
         if (r < 0)
                 return r;
-        if (!o.detach) {
-                r = o.create.console_socket ? 0 : wants_terminal(o.create.bundle, &terminal);
-                if (r >= 0 && !o.no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
-                        r = fail_errno(errno, "become subreaper");
-                return r < 0 ? r : run_foreground(&o, terminal);
-        }
-        r = container_create(&o.create, &s);
+        o.create.start = true;
+        r = bundle_load(o.create.bundle, &bundle);
         if (r < 0)
                 return r;
-        state_done(&s);
-        r = container_start(g->root, o.create.id);
-        if (r < 0) {
-                _cleanup_free_ char *message = strdup(fail_message());
-
-                (void) container_delete(g->root, o.create.id, true);
-                return fail_text(r, "%s", strempty(message));
-        }
-        return 0;
+        if (!o.detach)
+                return run_foreground(&o, &bundle);
+        r = create_and_start(&o, &bundle, -EBADF, NULL);
+        return r < 0 ? r : 0;
 }

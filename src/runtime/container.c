@@ -43,9 +43,18 @@ static int connect_start(const State *s) {
         return TAKE_FD(fd);
 }
 
+/* Close-on-exec on the other side: the end of the connection says that the program runs. */
+static int await_exec(const State *s, int fd) {
+        char text[CHANNEL_TEXT_MAX] = "";
+        int r = channel_receive(fd, text);
+
+        if (r == CHANNEL_ERROR)
+                return fail_text(ECHILD, "unable to start container process: %s", text);
+        return r < 0 ? fail_errno(r, "start container \"%s\"", s->id) : 0;
+}
+
 static int release_init(const State *s) {
         _cleanup_close_ int fd = connect_start(s);
-        char text[CHANNEL_TEXT_MAX] = "";
         int r;
 
         if (fd < 0)
@@ -57,11 +66,7 @@ static int release_init(const State *s) {
         if (r < 0)
                 return r;
         (void) unlinkat(s->dir_fd, "start.sock", 0);
-        /* Close-on-exec on the other side: the end of the connection says that the program runs. */
-        r = channel_receive(fd, text);
-        if (r == CHANNEL_ERROR)
-                return fail_text(ECHILD, "unable to start container process: %s", text);
-        return r < 0 ? fail_errno(r, "start container \"%s\"", s->id) : 0;
+        return await_exec(s, fd);
 }
 
 static int run_poststart(const State *s) {
@@ -93,6 +98,18 @@ int container_start(const char *root, const char *id) {
                                  status_to_string(status));
         r = release_init(&s);
         return r < 0 ? r : run_poststart(&s);
+}
+
+/**
+ * container_started - what container_start() does, for a container that was created with
+ * CreateOptions.start.
+ * @start_fd: from container_create(), consumed.
+ */
+int container_started(const State *s, int start_fd) {
+        int r = await_exec(s, start_fd);
+
+        (void) close(start_fd);
+        return r < 0 ? r : run_poststart(s);
 }
 
 /* Thaw first: a frozen process dies of nothing but cgroup.kill. */

@@ -10,7 +10,18 @@ typedef struct CreateOptions {
         bool no_pivot, no_new_keyring;
         unsigned preserve_fds;
         int console_fd; /* a connected socket that stands for console_socket, or -EBADF */
+        bool start;     /* do not wait for `start`: container_started() is called instead of it */
 } CreateOptions;
+
+/* config.json of a bundle and its text. */
+typedef struct Bundle {
+        Spec spec;
+        char *text;
+        size_t size;
+} Bundle;
+
+void bundle_done(Bundle *b);
+#define _cleanup_bundle_ _cleanup_(bundle_done)
 
 /* Everything the container's first process needs; it has a copy of it from its parent's memory. */
 typedef struct InitContext {
@@ -23,9 +34,10 @@ typedef struct InitContext {
         int channel_fd, listen_fd, console_fd, cgroup_fd;
 } InitContext;
 
-int container_create(const CreateOptions *o, State *ret);
-int bundle_load(const char *bundle, Spec *ret, char **ret_text, size_t *ret_size);
+int bundle_load(const char *path, Bundle *ret);
+int container_create(const CreateOptions *o, Bundle *bundle, State *ret, int *ret_start_fd);
 int container_start(const char *root, const char *id);
+int container_started(const State *s, int start_fd);
 int container_delete(const char *root, const char *id, bool force);
 int container_kill(const char *root, const char *id, int sig, bool all);
 

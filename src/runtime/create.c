@@ -59,25 +59,32 @@ static void undo_run(Undo *u) {
 }
 
 /**
- * bundle_load - read and parse config.json of a bundle.
- * @ret_text: its text, owned by the caller.
+ * bundle_load - read and parse config.json of the bundle @path.
+ * @ret: owned by the caller, bundle_done().
  */
-int bundle_load(const char *bundle, Spec *ret, char **ret_text, size_t *ret_size) {
-        _cleanup_free_ char *path = str_concat(bundle, "/config.json"), *text = NULL;
-        size_t size;
+int bundle_load(const char *path, Bundle *ret) {
+        _cleanup_free_ char *file = str_concat(path, "/config.json");
+        _cleanup_bundle_ Bundle b = {};
         int r;
 
-        if (!path)
+        if (!file)
                 return -ENOMEM;
-        r = read_file_at(AT_FDCWD, path, SPEC_SIZE_MAX, &text, &size);
+        r = read_file_at(AT_FDCWD, file, SPEC_SIZE_MAX, &b.text, &b.size);
         if (r < 0)
-                return fail_errno(r, "open %s", path);
-        r = spec_parse(text, size, ret);
+                return fail_errno(r, "open %s", file);
+        r = spec_parse(b.text, b.size, &b.spec);
         if (r < 0)
                 return r;
-        *ret_text = TAKE_PTR(text);
-        *ret_size = size;
+        *ret = b;
+        b = (Bundle) {};
         return 0;
+}
+
+/** bundle_done - release what a Bundle owns. */
+void bundle_done(Bundle *b) {
+        spec_done(&b->spec);
+        free(b->text);
+        *b = (Bundle) {};
 }
 
 static int check_spec(const Spec *s, const CreateOptions *o) {
@@ -195,19 +202,21 @@ static int spawn_init(InitContext *c, Undo *u, int *ret_channel) {
         return left;
 }
 
+static int map_ids(const InitContext *c, const State *st, int channel) {
+        int r;
+
+        if (!spec_has_new(c->spec, NS_USER))
+                return 0;
+        r = idmap_write(st->pid, c->spec->uid_maps, c->spec->n_uid_maps, c->spec->gid_maps,
+                        c->spec->n_gid_maps);
+        return r < 0 ? r : channel_send(channel, CHANNEL_MAPPED, NULL);
+}
+
 /* Goes along with the child until it stands before its program. */
 static int attend_child(const InitContext *c, State *st, int channel, int pidfd) {
         char text[CHANNEL_TEXT_MAX] = "";
         int r;
 
-        if (spec_has_new(c->spec, NS_USER)) {
-                r = idmap_write(st->pid, c->spec->uid_maps, c->spec->n_uid_maps, c->spec->gid_maps,
-                                c->spec->n_gid_maps);
-                if (r >= 0)
-                        r = channel_send(channel, CHANNEL_MAPPED, NULL);
-                if (r < 0)
-                        return r;
-        }
         for (;;) {
                 r = channel_receive_from(channel, pidfd, text);
                 if (r == CHANNEL_READY)
@@ -246,21 +255,11 @@ static int setup_cgroup(const Spec *s, State *st, Undo *u) {
         return r < 0 ? r : TAKE_FD(fd);
 }
 
-static int run_child(InitContext *c, State *st, Undo *u) {
+/* From here on a killed create can be deleted together with its process. */
+static int announce(const InitContext *c, State *st, Undo *u, int channel) {
         const CreateOptions *o = c->options;
-        _cleanup_close_ int channel = -EBADF;
         int r;
 
-        r = spawn_init(c, u, &channel);
-        if (r < 0)
-                return r;
-        st->pid = u->pid;
-        r = process_start_time(u->pid, &st->pid_start);
-        if (r < 0)
-                return fail_errno(r, "start time of %d", (int) u->pid);
-        r = attend_child(c, st, channel, u->pidfd);
-        if (r < 0)
-                return r;
         if (o->pid_file) {
                 u->pid_file = o->pid_file;
                 r = write_pid_file(o->pid_file, u->pid);
@@ -276,6 +275,32 @@ static int run_child(InitContext *c, State *st, Undo *u) {
         return r < 0 ? r : channel_send(channel, CHANNEL_SAVED, NULL);
 }
 
+static int run_child(InitContext *c, State *st, Undo *u, int *ret_channel) {
+        /* For `run` the state is stored while the child sets up, so that neither waits for the other. A
+         * hook, and whoever waits for `created`, is to see a stored pid only when all is set up. */
+        bool early = c->options->start && !c->spec->any_hook;
+        _cleanup_close_ int channel = -EBADF;
+        int r;
+
+        r = spawn_init(c, u, &channel);
+        if (r < 0)
+                return r;
+        st->pid = u->pid;
+        r = process_start_time(u->pid, &st->pid_start);
+        if (r < 0)
+                return fail_errno(r, "start time of %d", (int) u->pid);
+        r = map_ids(c, st, channel);
+        if (r >= 0 && early)
+                r = announce(c, st, u, channel);
+        if (r >= 0)
+                r = attend_child(c, st, channel, u->pidfd);
+        if (r >= 0 && !early)
+                r = announce(c, st, u, channel);
+        if (r >= 0 && c->options->start)
+                *ret_channel = TAKE_FD(channel);
+        return r;
+}
+
 static int open_resources(InitContext *c, const Spec *s) {
         if (c->options->console_socket) {
                 c->console_fd = terminal_connect(c->options->console_socket);
@@ -285,64 +310,62 @@ static int open_resources(InitContext *c, const Spec *s) {
         return mounts_open_sources(s, c->state->bundle, (int **) &c->source_fds);
 }
 
-static int create_in(const CreateOptions *o, Spec *spec, State *st, const char *text, size_t size, Undo *u) {
+static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, int *ret_channel) {
         _cleanup_seccomp_ SeccompFilter filter = {};
         _cleanup_close_ int listen_fd = -EBADF, cgroup_fd = -EBADF;
-        InitContext c = { .options = o, .spec = spec, .state = st, .filter = &filter, .rootfs = st->rootfs,
-                          .listen_fd = -EBADF, .console_fd = o->console_fd };
+        InitContext c = { .options = o, .spec = &b->spec, .state = st, .filter = &filter,
+                          .rootfs = st->rootfs, .listen_fd = -EBADF, .console_fd = o->console_fd };
         int r;
 
         r = state_save(st);
         if (r < 0)
                 return r;
-        r = write_file_at(st->dir_fd, "config.json", text, size, 0600, 0);
+        r = write_file_at(st->dir_fd, "config.json", b->text, b->size, 0600, 0);
         if (r < 0)
                 return fail_errno(r, "store config.json");
-        r = seccomp_prepare(o->root, st->dir_fd, spec->seccomp, &filter);
+        r = seccomp_prepare(o->root, st->dir_fd, b->spec.seccomp, &filter);
         if (r < 0)
                 return r;
         r = cgroup_find_mount(&c.cgroup_mount);
         if (r < 0)
                 return r;
-        c.cgroup_fd = cgroup_fd = setup_cgroup(spec, st, u);
+        c.cgroup_fd = cgroup_fd = setup_cgroup(&b->spec, st, u);
         if (cgroup_fd < 0)
                 return cgroup_fd;
-        c.listen_fd = listen_fd = listen_for_start(st);
-        if (listen_fd < 0)
-                return listen_fd;
-        r = open_resources(&c, spec);
+        if (!o->start) {
+                c.listen_fd = listen_fd = listen_for_start(st);
+                if (listen_fd < 0)
+                        return listen_fd;
+        }
+        r = open_resources(&c, &b->spec);
         if (r < 0)
                 return r;
-        return run_child(&c, st, u);
+        return run_child(&c, st, u, ret_channel);
 }
 
 /**
- * container_create - bring a container up to where only its program is missing.
+ * container_create - bring a container up to where only its program is missing; with o->start, let it run.
+ * @bundle: config.json, loaded; borrowed.
  * @ret: its state, locked; release with state_done(). The first process is a child of the caller.
+ * @ret_start_fd: for container_started(), consumed by it; only with o->start.
  *
  * Return: 0, or -errno with a message and nothing left behind.
  */
-int container_create(const CreateOptions *o, State *ret) {
+int container_create(const CreateOptions *o, Bundle *bundle, State *ret, int *ret_start_fd) {
         Undo u = { .root = o->root, .id = o->id, .pidfd = -EBADF };
-        _cleanup_free_ char *text = NULL;
         _cleanup_state_ State st = STATE_INIT;
-        _cleanup_spec_ Spec spec = {};
-        size_t size;
         int r;
 
-        r = bundle_load(o->bundle, &spec, &text, &size);
-        if (r < 0)
-                return r;
-        r = check_spec(&spec, o);
+        r = check_spec(&bundle->spec, o);
         if (r < 0)
                 return r;
         r = state_make(o->root, o->id, &st);
         if (r < 0)
                 return r;
         u.state = true;
-        r = fill_state(&spec, o, &st);
+        r = fill_state(&bundle->spec, o, &st);
         if (r >= 0)
-                r = create_in(o, &spec, &st, text, size, &u);
+                r = create_in(o, bundle, &st, &u, ret_start_fd);
         if (r < 0) {
                 undo_run(&u);
                 return r;

@@ -195,14 +195,17 @@ static int wait_for_start(const InitContext *c) {
 
 static int start_payload(InitContext *c, const char *path, int peer_fd) {
         SpecProcess *p = &c->spec->process;
-        int start_fd, r;
+        int r;
 
-        start_fd = wait_for_start(c);
-        if (start_fd < 0)
-                return start_fd;
-        /* From here on `start` is who hears of errors. */
-        c->channel_fd = start_fd;
-        (void) close(c->listen_fd);
+        if (c->listen_fd >= 0) {
+                int start_fd = wait_for_start(c);
+
+                if (start_fd < 0)
+                        return start_fd;
+                /* From here on `start` is who hears of errors. */
+                c->channel_fd = start_fd;
+                (void) close(c->listen_fd);
+        }
         r = hooks_run(c->spec, HOOK_START_CONTAINER, c->state, STATUS_CREATED);
         if (r < 0)
                 return r;
@@ -242,7 +245,7 @@ int init_run(InitContext *c) {
         r = channel_expect(c->channel_fd, CHANNEL_SAVED);
         if (r < 0)
                 return r;
-        (void) close(c->channel_fd);
-        c->channel_fd = -EBADF;
+        if (c->listen_fd >= 0)
+                c->channel_fd = safe_close(c->channel_fd);
         return start_payload(c, path, peer_fd);
 }
