@@ -21,8 +21,8 @@
 #define CONFIG_SIZE_MAX SPEC_SIZE_MAX
 #define EXIT_WAIT_MS 10000
 
-/* The configuration as it was at create: the bundle may have changed since. */
-static int load_config(const State *s, Spec *ret) {
+/** container_config - the configuration as it was at create: the bundle may have changed since. */
+int container_config(const State *s, Spec *ret) {
         _cleanup_free_ char *text = NULL;
         size_t size;
         int r;
@@ -75,7 +75,7 @@ static int run_poststart(const State *s) {
 
         if (!s->any_hook)
                 return 0;
-        r = load_config(s, &spec);
+        r = container_config(s, &spec);
         if (r >= 0)
                 r = hooks_run(&spec, HOOK_POSTSTART, s, STATUS_RUNNING);
         if (r < 0)
@@ -134,7 +134,7 @@ static int kill_everything(const State *s) {
 static void run_poststop(const State *s) {
         _cleanup_spec_ Spec spec = {};
 
-        if (s->any_hook && load_config(s, &spec) >= 0)
+        if (s->any_hook && container_config(s, &spec) >= 0)
                 (void) hooks_run(&spec, HOOK_POSTSTOP, s, STATUS_STOPPED);
 }
 

@@ -36,6 +36,7 @@ typedef struct InitContext {
 
 int bundle_load(const char *path, Bundle *ret);
 int container_create(const CreateOptions *o, Bundle *bundle, State *ret, int *ret_start_fd);
+int container_config(const State *s, Spec *ret);
 int container_start(const char *root, const char *id);
 int container_started(const State *s, int start_fd);
 int container_delete(const char *root, const char *id, bool force);

@@ -22,6 +22,7 @@
 #include "cgroup.h"
 #include "channel.h"
 #include "container.h"
+#include "create-steps.h"
 #include "device-filter.h"
 #include "error.h"
 #include "hooks.h"
@@ -33,17 +34,8 @@
 #include "sysctl.h"
 #include "terminal.h"
 
-/* What has been made so far and must go if the rest fails. */
-typedef struct Undo {
-        const char *root, *id, *cgroup;
-        unsigned cgroup_made;
-        pid_t pid;
-        int pidfd;
-        bool state;
-        const char *pid_file;
-} Undo;
-
-static void undo_run(Undo *u) {
+/** undo_run - take away what was made so far: nothing of a failed create or restore stays. */
+void undo_run(Undo *u) {
         if (u->pid > 0) {
                 (void) kill(u->pid, SIGKILL);
                 while (waitpid(u->pid, NULL, 0) < 0 && errno == EINTR)
@@ -87,7 +79,8 @@ void bundle_done(Bundle *b) {
         *b = (Bundle) {};
 }
 
-static int check_spec(const Spec *s, const CreateOptions *o) {
+/** create_check - what cannot be created is refused before anything is made. */
+int create_check(const Spec *s, const CreateOptions *o) {
         bool has_console = o->console_socket || o->console_fd >= 0;
 
         if (!s->has_process)
@@ -104,7 +97,8 @@ static int check_spec(const Spec *s, const CreateOptions *o) {
         return sysctl_check(s);
 }
 
-static int fill_state(const Spec *s, const CreateOptions *o, State *st) {
+/** create_fill_state - what the state says of the container, all but its process. */
+int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
         char resolved[PATH_MAX], at[RFC3339_MAX];
         _cleanup_free_ char *root = NULL;
         struct stat stat_buf;
@@ -241,7 +235,12 @@ static int send_pidfd(const char *path, int pidfd) {
         return fd < 0 ? fd : terminal_send(fd, pidfd);
 }
 
-static int setup_cgroup(const Spec *s, State *st, Undo *u) {
+/**
+ * create_cgroup - make the cgroup with its limits and its device filter.
+ *
+ * Return: its descriptor, or -errno with a message.
+ */
+int create_cgroup(const Spec *s, State *st, Undo *u) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
@@ -329,7 +328,7 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, int 
         r = cgroup_find_mount(&c.cgroup_mount);
         if (r < 0)
                 return r;
-        c.cgroup_fd = cgroup_fd = setup_cgroup(&b->spec, st, u);
+        c.cgroup_fd = cgroup_fd = create_cgroup(&b->spec, st, u);
         if (cgroup_fd < 0)
                 return cgroup_fd;
         if (!o->start) {
@@ -356,14 +355,14 @@ int container_create(const CreateOptions *o, Bundle *bundle, State *ret, int *re
         _cleanup_state_ State st = STATE_INIT;
         int r;
 
-        r = check_spec(&bundle->spec, o);
+        r = create_check(&bundle->spec, o);
         if (r < 0)
                 return r;
         r = state_make(o->root, o->id, &st);
         if (r < 0)
                 return r;
         u.state = true;
-        r = fill_state(&bundle->spec, o, &st);
+        r = create_fill_state(&bundle->spec, o, &st);
         if (r >= 0)
                 r = create_in(o, bundle, &st, &u, ret_start_fd);
         if (r < 0) {
