@@ -13,7 +13,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "../basic/crc32c.h"
 #include "../basic/buffer.h"
 #include "../basic/fd.h"
 #include "../basic/file.h"
@@ -21,15 +20,30 @@
 #include "error.h"
 #include "sha256.h"
 
-#define CACHE_MAGIC "berth-bpf-2"
+#define CACHE_MAGIC "berth-bpf-3"
 #define CACHE_FILTER_MAX (BPF_MAXINSNS * sizeof(struct sock_filter))
 
 typedef struct CacheHeader {
         char magic[12];
         uint32_t flags;
         uint32_t n;
-        uint32_t crc;
+        uint64_t checksum;
 } CacheHeader;
+
+/* Against damage, not against an attacker: who can write here is root. FNV-1a by instruction, as short as
+ * reading the file. */
+static uint64_t checksum(const struct sock_filter *code, size_t n) {
+        uint64_t h = 0xcbf29ce484222325ULL;
+
+        for (size_t i = 0; i < n; i++) {
+                uint64_t word;
+
+                memcpy(&word, &code[i], sizeof(word));
+                h = (h ^ word) * 0x100000001b3ULL;
+                h ^= h >> 29;
+        }
+        return h;
+}
 
 static int read_filter(int fd, SeccompFilter *ret) {
         _cleanup_free_ struct sock_filter *code = NULL;
@@ -48,7 +62,7 @@ static int read_filter(int fd, SeccompFilter *ret) {
         code = malloc(size);
         if (!code)
                 return -ENOMEM;
-        if (read_all(fd, code, size) != (ssize_t) size || crc32c(code, size) != h.crc)
+        if (read_all(fd, code, size) != (ssize_t) size || checksum(code, h.n) != h.checksum)
                 return -EBADMSG;
         *ret = (SeccompFilter) { .code = TAKE_PTR(code), .n = h.n, .flags = h.flags };
         return 0;
@@ -56,9 +70,10 @@ static int read_filter(int fd, SeccompFilter *ret) {
 
 static int write_filter(int dir_fd, const char *name, const SeccompFilter *f) {
         size_t size = f->n * sizeof(struct sock_filter);
-        CacheHeader h = {
-                .magic = CACHE_MAGIC, .flags = f->flags, .n = (uint32_t) f->n, .crc = crc32c(f->code, size)
-        };
+        CacheHeader h = { .magic = CACHE_MAGIC,
+                          .flags = f->flags,
+                          .n = (uint32_t) f->n,
+                          .checksum = checksum(f->code, f->n) };
         _cleanup_buffer_ Buffer b = BUFFER_INIT(CACHE_FILTER_MAX + sizeof(h));
         int r;
 
