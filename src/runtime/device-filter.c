@@ -2,7 +2,8 @@
 /*
  * linux.resources.devices as a BPF program on the cgroup. The last matching rule decides, so the rules are
  * laid out from the last to the first and the first match returns. Devices every container has are always
- * allowed.
+ * allowed. An update attaches the new program before it detaches the old one: what both allow is never
+ * refused.
  */
 #include "device-filter.h"
 
@@ -12,10 +13,17 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "../basic/fd.h"
+#include "../basic/file.h"
+#include "../basic/str.h"
 #include "error.h"
 #include "runtime-log.h"
 
 #define ANY INT64_MIN
+#define ALL_ACCESS (BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE)
+/* How a later update finds our program among others' (systemd attaches its own). */
+#define PROGRAM_NAME "berth_devices"
+#define PROGRAMS_MAX 64 /* the kernel's limit for a cgroup */
 
 typedef struct Rule {
         char type; /* a, b, c */
@@ -54,8 +62,9 @@ static void emit_return(Program *p, bool allow) {
 }
 
 /*
- * An allow rule matches when all that is asked for is in it; a deny rule when anything asked for is. Each
- * test jumps over the rest of its rule, whose length is filled in at the end.
+ * Each kind of access is decided by the last rule that names it, so an allow rule takes its kinds away from
+ * those still in question, and a deny rule ends it when one of its kinds is left. Each test jumps over the
+ * rest of its rule, whose length is filled in at the end.
  */
 static void emit_rule(Program *p, const Rule *rule) {
         size_t jumps[8], n = 0;
@@ -65,13 +74,6 @@ static void emit_rule(Program *p, const Rule *rule) {
                 emit(p, BPF_JMP | BPF_JNE | BPF_K, R_TYPE, 0, 0,
                      rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
         }
-        if (rule->access != (BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE)) {
-                emit(p, BPF_ALU | BPF_MOV | BPF_X, R_TMP, R_ACCESS, 0, 0);
-                emit(p, BPF_ALU | BPF_AND | BPF_K, R_TMP, 0, 0,
-                     (int32_t) (rule->allow ? ~rule->access & 7 : rule->access));
-                jumps[n++] = p->n;
-                emit(p, BPF_JMP | (rule->allow ? BPF_JNE : BPF_JEQ) | BPF_K, R_TMP, 0, 0, 0);
-        }
         if (rule->major != ANY) {
                 jumps[n++] = p->n;
                 emit(p, BPF_JMP | BPF_JNE | BPF_K, R_MAJOR, 0, 0, (int32_t) rule->major);
@@ -79,6 +81,16 @@ static void emit_rule(Program *p, const Rule *rule) {
         if (rule->minor != ANY) {
                 jumps[n++] = p->n;
                 emit(p, BPF_JMP | BPF_JNE | BPF_K, R_MINOR, 0, 0, (int32_t) rule->minor);
+        }
+        if (rule->access != ALL_ACCESS && rule->allow) {
+                emit(p, BPF_ALU | BPF_AND | BPF_K, R_ACCESS, 0, 0, (int32_t) (~rule->access & ALL_ACCESS));
+                jumps[n++] = p->n;
+                emit(p, BPF_JMP | BPF_JNE | BPF_K, R_ACCESS, 0, 0, 0);
+        } else if (rule->access != ALL_ACCESS) {
+                emit(p, BPF_ALU | BPF_MOV | BPF_X, R_TMP, R_ACCESS, 0, 0);
+                emit(p, BPF_ALU | BPF_AND | BPF_K, R_TMP, 0, 0, (int32_t) rule->access);
+                jumps[n++] = p->n;
+                emit(p, BPF_JMP | BPF_JEQ | BPF_K, R_TMP, 0, 0, 0);
         }
         emit_return(p, rule->allow);
         for (size_t i = 0; i < n && p->n <= DEVICE_FILTER_MAX; i++)
@@ -106,6 +118,12 @@ static int parse_rule(json_object *o, Rule *ret) {
                                *a == 'm' ? BPF_DEVCG_ACC_MKNOD :
                                            0;
 
+                /* Found in the wild; runc passes over it. */
+                if (*a == 'a') {
+                        runtime_warning("linux.resources.devices: access \"%s\": the \"a\" is ignored",
+                                        access);
+                        continue;
+                }
                 if (bit == 0)
                         return fail_text(EINVAL,
                                          "config.json: linux.resources.devices: unknown access \"%s\"",
@@ -170,6 +188,10 @@ int device_filter_build(json_object *rules, size_t n_rules, const Spec *s, struc
         return 1;
 }
 
+static int sys_bpf(int command, union bpf_attr *attr) {
+        return (int) syscall(SYS_bpf, command, attr, sizeof(*attr));
+}
+
 static int load_and_attach(int cgroup_fd, struct bpf_insn *code, size_t n) {
         static const char license[] = "GPL";
         union bpf_attr attr = {
@@ -177,10 +199,11 @@ static int load_and_attach(int cgroup_fd, struct bpf_insn *code, size_t n) {
                 .insns = (uint64_t) (uintptr_t) code,
                 .insn_cnt = (uint32_t) n,
                 .license = (uint64_t) (uintptr_t) license,
+                .prog_name = PROGRAM_NAME,
         };
         int program, r = 0;
 
-        program = (int) syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+        program = sys_bpf(BPF_PROG_LOAD, &attr);
         if (program < 0)
                 return fail_errno(errno, "load the device filter");
         attr = (union bpf_attr) {
@@ -189,10 +212,44 @@ static int load_and_attach(int cgroup_fd, struct bpf_insn *code, size_t n) {
                 .attach_type = BPF_CGROUP_DEVICE,
                 .attach_flags = BPF_F_ALLOW_MULTI,
         };
-        if (syscall(SYS_bpf, BPF_PROG_ATTACH, &attr, sizeof(attr)) < 0)
+        if (sys_bpf(BPF_PROG_ATTACH, &attr) < 0)
                 r = fail_errno(errno, "attach the device filter");
         (void) close(program);
         return r;
+}
+
+/*
+ * Return: 1 when the rules ask for a filter, with @ret_code owned by the caller; 0 when they allow
+ * everything; -errno.
+ */
+static int build(const Spec *s, struct bpf_insn **ret_code, size_t *ret_n) {
+        _cleanup_free_ struct bpf_insn *code = NULL;
+        json_object *rules;
+        size_t n_rules;
+        int r;
+
+        if (!s->resources)
+                return 0;
+        r = spec_array(s->resources, "linux.resources", "devices", &rules, &n_rules);
+        if (r < 0 || n_rules == 0)
+                return r < 0 ? r : 0;
+        code = new0(struct bpf_insn, DEVICE_FILTER_MAX);
+        if (!code)
+                return -ENOMEM;
+        r = device_filter_build(rules, n_rules, s, code, ret_n);
+        if (r > 0)
+                *ret_code = TAKE_PTR(code);
+        return r;
+}
+
+/** device_filter_check - whether the device rules of linux.resources can be built. Return: 0 or -errno. */
+int device_filter_check(json_object *resources) {
+        const Spec s = { .resources = resources };
+        _cleanup_free_ struct bpf_insn *code = NULL;
+        size_t n;
+        int r = build(&s, &code, &n);
+
+        return r < 0 ? r : 0;
 }
 
 /**
@@ -200,25 +257,68 @@ static int load_and_attach(int cgroup_fd, struct bpf_insn *code, size_t n) {
  * and the host may not let us attach programs: then the restriction is not needed.
  */
 int device_filter_apply(int cgroup_fd, const Spec *s) {
-        struct bpf_insn *code;
-        json_object *rules;
-        size_t n_rules, n = 0;
+        _cleanup_free_ struct bpf_insn *code = NULL;
+        size_t n;
         int r;
 
-        if (!s->resources)
-                return 0;
-        r = spec_array(s->resources, "linux.resources", "devices", &rules, &n_rules);
-        if (r < 0 || n_rules == 0)
+        r = build(s, &code, &n);
+        if (r <= 0)
                 return r;
-        code = new0(struct bpf_insn, DEVICE_FILTER_MAX);
-        if (!code)
-                return -ENOMEM;
-        r = device_filter_build(rules, n_rules, s, code, &n);
+        r = load_and_attach(cgroup_fd, code, n);
+        return r == -EPERM && s->ns[NS_USER].present ? 0 : r;
+}
+
+/* Return: a descriptor of program @id if it is one of ours, -ENOENT if not or gone, or -errno. */
+static int open_ours(uint32_t id) {
+        _cleanup_close_ int fd = -EBADF;
+        struct bpf_prog_info info = {};
+        union bpf_attr attr = { .prog_id = id };
+
+        fd = sys_bpf(BPF_PROG_GET_FD_BY_ID, &attr);
+        if (fd < 0)
+                return negative_errno();
+        attr = (union bpf_attr) { .info = { .bpf_fd = (uint32_t) fd, .info_len = sizeof(info),
+                                            .info = (uint64_t) (uintptr_t) &info } };
+        if (sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0)
+                return negative_errno();
+        return streq(info.name, PROGRAM_NAME) ? TAKE_FD(fd) : -ENOENT;
+}
+
+/**
+ * device_filter_replace - the rules of @s in place of those that an earlier call has attached.
+ *
+ * Return: 0 or -errno with a message; then the old rules still hold.
+ */
+int device_filter_replace(int cgroup_fd, const Spec *s) {
+        _cleanup_free_ struct bpf_insn *code = NULL;
+        uint32_t ids[PROGRAMS_MAX];
+        union bpf_attr attr = { .query = { .target_fd = (uint32_t) cgroup_fd,
+                                           .attach_type = BPF_CGROUP_DEVICE,
+                                           .prog_ids = (uint64_t) (uintptr_t) ids,
+                                           .prog_cnt = PROGRAMS_MAX } };
+        size_t n, n_old;
+        int r;
+
+        r = build(s, &code, &n);
+        if (r < 0)
+                return r;
+        if (sys_bpf(BPF_PROG_QUERY, &attr) < 0)
+                return fail_errno(errno, "query the device filters");
+        n_old = MIN((size_t) attr.query.prog_cnt, ELEMENTSOF(ids));
         if (r > 0) {
                 r = load_and_attach(cgroup_fd, code, n);
-                if (r == -EPERM && s->ns[NS_USER].present)
-                        r = 0;
+                if (r < 0)
+                        return r;
         }
-        free(code);
-        return r < 0 ? r : 0;
+        for (size_t i = 0; i < n_old; i++) {
+                _cleanup_close_ int old = open_ours(ids[i]);
+
+                if (old == -ENOENT)
+                        continue;
+                attr = (union bpf_attr) { .target_fd = (uint32_t) cgroup_fd, .attach_bpf_fd = (uint32_t) old,
+                                          .attach_type = BPF_CGROUP_DEVICE };
+                if (old < 0 || sys_bpf(BPF_PROG_DETACH, &attr) < 0)
+                        return fail_errno(old < 0 ? old : errno, "detach the old device filter");
+        }
+        return 0;
 }

@@ -97,6 +97,25 @@ static void test_last_match_wins(void **state) {
         assert_int_equal(decide(f.code, f.n, B, R | W, 8, 0), 1);
 }
 
+static void test_each_access_has_its_own_last_rule(void **state) {
+        static Filter f;
+
+        assert_int_equal(
+                        build("[{\"allow\":false},{\"allow\":true,\"type\":\"c\",\"major\":10,\"minor\":9,\"access\":\"r\"},"
+                              "{\"allow\":true,\"type\":\"c\",\"major\":10,\"minor\":9,\"access\":\"w\"},"
+                              "{\"allow\":true,\"type\":\"c\",\"major\":11,\"access\":\"rw\"},"
+                              "{\"allow\":false,\"type\":\"c\",\"major\":11,\"minor\":5,\"access\":\"wa\"}]",
+                              &f),
+                        1);
+        assert_int_equal(decide(f.code, f.n, C, R | W, 10, 9), 1);
+        assert_int_equal(decide(f.code, f.n, C, R | W | M, 10, 9), 1);
+        assert_int_equal(decide(f.code, f.n, C, R | W, 10, 8), 0);
+        assert_int_equal(decide(f.code, f.n, C, R, 11, 5), 1);
+        assert_int_equal(decide(f.code, f.n, C, R | W, 11, 5), 0);
+        assert_int_equal(decide(f.code, f.n, C, R | W, 11, 6), 1);
+        assert_int_equal(decide(f.code, f.n, B, R, 11, 6), 0);
+}
+
 static void test_allow_all_needs_no_program(void **state) {
         static Filter f;
 
@@ -116,6 +135,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_default_is_deny),
                 cmocka_unit_test(test_last_match_wins),
+                cmocka_unit_test(test_each_access_has_its_own_last_rule),
                 cmocka_unit_test(test_allow_all_needs_no_program),
                 cmocka_unit_test(test_bad_rules),
         };
