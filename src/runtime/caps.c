@@ -77,6 +77,14 @@ void caps_add(uint64_t *set, const char *name) {
         runtime_warning("ignoring unknown capability \"%s\"", name);
 }
 
+/** caps_have - whether @cap is in the effective set of this thread. */
+bool caps_have(unsigned cap) {
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct data[2] = {};
+
+        return syscall(SYS_capget, &header, data) >= 0 && (data[cap / 32].effective & (1U << (cap % 32)));
+}
+
 /**
  * caps_drop_bounding - take everything that is not in the bounding set out of it. Needs CAP_SETPCAP, so it
  * comes before anything else is dropped.

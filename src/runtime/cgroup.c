@@ -129,11 +129,18 @@ void cgroup_remove_made(const char *path, unsigned made) {
         }
 }
 
-/** cgroup_open - a descriptor of an existing cgroup. Return: it, -ENOENT, or -errno with a message. */
+/**
+ * cgroup_open - a descriptor of an existing cgroup.
+ * @path: NULL for a rootless container that has none.
+ *
+ * Return: it, -ENOENT, -EOPNOTSUPP without a path, or -errno; with a message.
+ */
 int cgroup_open(const char *path) {
         _cleanup_close_ int mount = open_mount();
         int fd;
 
+        if (!path)
+                return fail_text(EOPNOTSUPP, "the container has no cgroup: its user had none to make it in");
         if (mount < 0)
                 return mount;
         if (!path_is_safe(path))

@@ -47,7 +47,8 @@ static int parse(const Globals *g, int argc, char **argv, bool run, RunOptions *
         uint64_t n;
         int c;
 
-        *ret = (RunOptions) { .create = { .root = g->root, .bundle = ".", .console_fd = -EBADF } };
+        *ret = (RunOptions) { .create = { .root = g->root, .rootless = g->rootless, .bundle = ".",
+                                          .console_fd = -EBADF } };
         optind = 1;
         while ((c = getopt_long(argc, argv, run ? "+b:d" : "+b:", long_options, NULL)) >= 0)
                 switch (c) {

@@ -99,7 +99,7 @@ int cmd_ps(const Globals *g, int argc, char **argv) {
         r = state_load(g->root, argv[optind], false, &s);
         if (r < 0)
                 return r;
-        if (state_status(&s) == STATUS_STOPPED || !s.cgroup)
+        if (state_status(&s) == STATUS_STOPPED)
                 return fail_text(ESRCH, "container \"%s\" is not running", s.id);
         cgroup = cgroup_open(s.cgroup);
         if (cgroup < 0)

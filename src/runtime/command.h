@@ -2,10 +2,12 @@
 #pragma once
 
 #include "../basic/macro.h"
+#include "rootless.h"
 
 typedef struct Globals {
         const char *root;
         bool debug;
+        RootlessMode rootless;
 } Globals;
 
 /* Commands return 0, an exit status above 0, or -errno with fail_message(). argv[0] is the command's name.

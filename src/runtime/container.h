@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "rootless.h"
 #include "seccomp-filter.h"
 #include "spec.h"
 #include "state.h"
@@ -9,6 +10,7 @@ typedef struct CreateOptions {
         const char *root, *id, *bundle, *pid_file, *console_socket, *pidfd_socket;
         bool no_pivot, no_new_keyring;
         unsigned preserve_fds;
+        RootlessMode rootless;
         int console_fd; /* a connected socket that stands for console_socket, or -EBADF */
         bool start;     /* do not wait for `start`: container_started() is called instead of it */
 } CreateOptions;

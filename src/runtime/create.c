@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -82,6 +83,7 @@ void bundle_done(Bundle *b) {
 /** create_check - what cannot be created is refused before anything is made. */
 int create_check(const Spec *s, const CreateOptions *o) {
         bool has_console = o->console_socket || o->console_fd >= 0;
+        int r;
 
         if (!s->has_process)
                 return fail_text(EINVAL, "config.json: process: expected an object");
@@ -94,7 +96,18 @@ int create_check(const Spec *s, const CreateOptions *o) {
         if (!s->process.terminal && has_console)
                 return fail_text(EINVAL,
                                  "--console-socket is given but config.json has no process.terminal");
-        return sysctl_check(s);
+        r = rootless_check(s);
+        return r < 0 ? r : sysctl_check(s);
+}
+
+/* @ret: owned by the caller. */
+static int choose_cgroup(const Spec *s, const CreateOptions *o, char **ret) {
+        const char *path = isempty(s->cgroups_path) ? o->id : s->cgroups_path;
+
+        if (path[0] != '/' && rootless_applies(o->rootless))
+                return rootless_cgroup_path(path, ret);
+        *ret = path[0] == '/' ? strdup(path) : str_concat("/", path);
+        return *ret ? 0 : -ENOMEM;
 }
 
 /** create_fill_state - what the state says of the container, all but its process. */
@@ -102,6 +115,7 @@ int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
         char resolved[PATH_MAX], at[RFC3339_MAX];
         _cleanup_free_ char *root = NULL;
         struct stat stat_buf;
+        int r;
 
         if (!realpath(o->bundle, resolved))
                 return fail_errno(errno, "bundle %s", o->bundle);
@@ -114,9 +128,9 @@ int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
         if (!S_ISDIR(stat_buf.st_mode))
                 return fail_errno(ENOTDIR, "root file system %s", root);
         st->rootfs = strdup(resolved);
-        st->cgroup = isempty(s->cgroups_path) ? str_concat("/", o->id) :
-                     s->cgroups_path[0] == '/' ? strdup(s->cgroups_path) :
-                                                 str_concat("/", s->cgroups_path);
+        r = choose_cgroup(s, o, &st->cgroup);
+        if (r < 0)
+                return r;
         st->oci_version = strdup(s->oci_version);
         format_rfc3339(now_realtime(), at);
         st->created = strdup(at);
@@ -148,10 +162,10 @@ int write_pid_file(const char *path, pid_t pid) {
 
 static pid_t clone_into(uint64_t flags, int cgroup_fd, int *ret_pidfd) {
         struct clone_args args = {
-                .flags = flags | CLONE_INTO_CGROUP | CLONE_PIDFD,
+                .flags = flags | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0) | CLONE_PIDFD,
                 .pidfd = (uint64_t) (uintptr_t) ret_pidfd,
                 .exit_signal = SIGCHLD,
-                .cgroup = (uint64_t) cgroup_fd,
+                .cgroup = cgroup_fd >= 0 ? (uint64_t) cgroup_fd : 0,
         };
 
         return (pid_t) syscall(SYS_clone3, &args, sizeof(args));
@@ -170,7 +184,45 @@ static _Noreturn void child_main(InitContext *c, int parent_end) {
         _exit(1);
 }
 
-static int spawn_init(InitContext *c, Undo *u, int *ret_channel) {
+static void drop_cgroup(State *st, Undo *u) {
+        if (u->cgroup_made > 0)
+                cgroup_remove_made(u->cgroup, u->cgroup_made);
+        u->cgroup_made = 0;
+        u->cgroup = NULL;
+        free(st->cgroup);
+        st->cgroup = NULL;
+}
+
+/* Without rights on the host the container may have to stay in our own cgroup. Return: 0 then, or @error. */
+static int give_cgroup_up(const InitContext *c, State *st, Undo *u, int error) {
+        int r = error;
+
+        if (st->cgroup && rootless_applies(c->options->rootless))
+                r = rootless_cgroup_refusal(c->spec, st->cgroup, error);
+        if (r >= 0)
+                drop_cgroup(st, u);
+        return r;
+}
+
+/* Return: the pid, 0 in the child, or -errno with a message. */
+static pid_t clone_init(InitContext *c, State *st, Undo *u) {
+        uint64_t flags = namespaces_clone_flags(c->spec);
+        pid_t pid = clone_into(flags, c->cgroup_fd, &u->pidfd);
+
+        if (pid < 0 && errno == EACCES && c->cgroup_fd >= 0) {
+                int r = fail_errno(errno, "move into cgroup %s", st->cgroup);
+
+                r = give_cgroup_up(c, st, u, r);
+                if (r < 0)
+                        return r;
+                c->cgroup_fd = -EBADF;
+                pid = clone_into(flags, -EBADF, &u->pidfd);
+        }
+        return pid < 0 ? fail_errno(errno, "clone into the new namespaces") : pid;
+}
+
+static int spawn_init(InitContext *c, State *st, Undo *u, int *ret_channel) {
+        bool visible = geteuid() != 0 && spec_has_new(c->spec, NS_USER);
         NamespaceJoin join;
         int ends[2], r, left;
         pid_t pid;
@@ -180,11 +232,19 @@ static int spawn_init(InitContext *c, Undo *u, int *ret_channel) {
                 return r;
         c->channel_fd = ends[1];
         r = namespaces_join(c->spec, &join);
-        pid = r < 0 ? -1 : clone_into(namespaces_clone_flags(c->spec), c->cgroup_fd, &u->pidfd);
+        /* The /proc files of a non-dumpable process belong to root, so an ordinary user could not write its
+         * id
+         * mappings. Until they are written only processes of this user outside of all containers can look
+         * into the child: nobody else is in its user namespace or above it. */
+        if (visible)
+                (void) prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+        pid = r < 0 ? r : clone_init(c, st, u);
         if (pid == 0)
                 child_main(c, ends[0]);
-        if (pid < 0 && r >= 0)
-                r = fail_errno(errno, "clone into the new namespaces");
+        if (visible)
+                (void) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        if (pid < 0)
+                r = (int) pid;
         (void) close(ends[1]);
         left = namespaces_leave(&join);
         if (pid < 0) {
@@ -281,7 +341,7 @@ static int run_child(InitContext *c, State *st, Undo *u, int *ret_channel) {
         _cleanup_close_ int channel = -EBADF;
         int r;
 
-        r = spawn_init(c, u, &channel);
+        r = spawn_init(c, st, u, &channel);
         if (r < 0)
                 return r;
         st->pid = u->pid;
@@ -329,8 +389,11 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, int 
         if (r < 0)
                 return r;
         c.cgroup_fd = cgroup_fd = create_cgroup(&b->spec, st, u);
-        if (cgroup_fd < 0)
-                return cgroup_fd;
+        if (cgroup_fd < 0) {
+                r = give_cgroup_up(&c, st, u, cgroup_fd);
+                if (r < 0)
+                        return r;
+        }
         if (!o->start) {
                 c.listen_fd = listen_fd = listen_for_start(st);
                 if (listen_fd < 0)

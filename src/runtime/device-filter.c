@@ -17,6 +17,7 @@
 #include "../basic/file.h"
 #include "../basic/str.h"
 #include "error.h"
+#include "rootless.h"
 #include "runtime-log.h"
 
 #define ANY INT64_MIN
@@ -265,7 +266,7 @@ int device_filter_apply(int cgroup_fd, const Spec *s) {
         if (r <= 0)
                 return r;
         r = load_and_attach(cgroup_fd, code, n);
-        return r == -EPERM && s->ns[NS_USER].present ? 0 : r;
+        return r == -EPERM && (s->ns[NS_USER].present || rootless_in_user_namespace()) ? 0 : r;
 }
 
 /* Return: a descriptor of program @id if it is one of ours, -ENOENT if not or gone, or -errno. */

@@ -78,8 +78,8 @@ static int child_run(ExecContext *c) {
 
         if (c->join != 0 && setns(c->pidfd, (int) c->join) < 0)
                 return fail_errno(errno, "join the container's namespaces");
-        if (c->user_ns && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
-                return fail_errno(errno, "become root of the user namespace");
+        if (c->user_ns && (r = process_enter_user_namespace(p)) < 0)
+                return r;
         if (setsid() < 0)
                 return fail_errno(errno, "setsid");
         if (p->terminal) {
@@ -108,6 +108,10 @@ static int open_cgroup(const ExecOptions *o, const State *s) {
         _cleanup_free_ char *path = NULL, *sub = NULL;
         int r;
 
+        if (!s->cgroup) /* rootless: the container has none of its own */
+                return o->cgroup ? fail_text(ENOENT, "--cgroup \"%s\": container \"%s\" has no cgroup",
+                                             o->cgroup, s->id) :
+                                   -EBADF;
         /* Where init is now, not where it was put: systemd as payload moves itself. */
         r = cgroup_of_pid(s->pid, &path);
         if (r < 0)
@@ -120,17 +124,41 @@ static int open_cgroup(const ExecOptions *o, const State *s) {
         return sub ? cgroup_open(sub) : -ENOMEM;
 }
 
+/*
+ * An ordinary user has the right to the container's pid namespace only inside its user namespace, so the
+ * parent goes there too. Nothing in the container can trace it: it is non-dumpable, and was executed
+ * outside.
+ */
+static int join_pid_namespace(ExecContext *c) {
+        int kinds = CLONE_NEWPID;
+
+        if (c->user_ns && geteuid() != 0) {
+                kinds |= CLONE_NEWUSER;
+                c->join &= ~(uint64_t) CLONE_NEWUSER;
+        }
+        if (setns(c->pidfd, kinds) < 0)
+                return fail_errno(errno, "join the container's pid namespace");
+        return 0;
+}
+
 static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret, int *ret_pidfd) {
-        struct clone_args args = { .flags = CLONE_INTO_CGROUP | CLONE_PIDFD, .exit_signal = SIGCHLD,
+        struct clone_args args = { .flags = CLONE_PIDFD, .exit_signal = SIGCHLD,
                                    .pidfd = (uint64_t) (uintptr_t) ret_pidfd };
         _cleanup_close_ int cgroup = open_cgroup(c->options, s);
         pid_t pid;
 
-        if (cgroup < 0)
+        if (cgroup < 0 && s->cgroup)
                 return cgroup;
-        if (pid_ns && setns(c->pidfd, CLONE_NEWPID) < 0)
-                return fail_errno(errno, "join the container's pid namespace");
-        args.cgroup = (uint64_t) cgroup;
+        if (pid_ns) {
+                int r = join_pid_namespace(c);
+
+                if (r < 0)
+                        return r;
+        }
+        if (cgroup >= 0) {
+                args.flags |= CLONE_INTO_CGROUP;
+                args.cgroup = (uint64_t) cgroup;
+        }
         pid = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
         if (pid < 0 && errno == EBUSY) {
                 /* init's cgroup has become an inner one; the container's own may still take processes. */
@@ -139,6 +167,8 @@ static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret, int *r
                 args.cgroup = (uint64_t) own;
                 pid = own < 0 ? -1 : (pid_t) syscall(SYS_clone3, &args, sizeof(args));
         }
+        if (pid < 0 && errno == EACCES)
+                return fail_errno(errno, "new process in cgroup %s of container \"%s\"", s->cgroup, s->id);
         if (pid < 0)
                 return fail_errno(errno, "new process in container \"%s\"", s->id);
         if (pid == 0)
@@ -198,6 +228,11 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
             (r = exec_process_load(o, &s, &process)) < 0 || (r = seccomp_load_saved(s.dir_fd, &filter)) < 0)
                 return r;
         process.process.no_new_privs = process.process.no_new_privs || (s.no_new_privs && !o->process_file);
+        process.process.keep_groups = spec_keeps_groups(s.annotations);
+        if (process.process.keep_groups && process.process.n_gids > 0)
+                return fail_text(EINVAL,
+                                 "container \"%s\" keeps the groups of its caller: no others can be added",
+                                 s.id);
         if (process.process.terminal && !o->console_socket && o->console_fd < 0)
                 return fail_text(EINVAL, "process.terminal: needs --console-socket");
         c.pidfd = pidfd = state_pidfd(&s);

@@ -50,9 +50,10 @@ static int enter_user_namespace(const InitContext *c) {
         r = channel_expect(c->channel_fd, CHANNEL_MAPPED);
         if (r < 0)
                 return r;
-        if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
-                return fail_errno(errno, "become root of the user namespace");
-        return 0;
+        /* `create` may have had to open us to its user for the mappings. */
+        if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+                return fail_errno(errno, "become non-dumpable");
+        return process_enter_user_namespace(&c->spec->process);
 }
 
 /* clone3() would root a cgroup namespace at the parent's cgroup, so it is made from inside. */

@@ -16,6 +16,7 @@
 #include "kernel-call.h"
 #include "mounts-legacy.h"
 #include "root-path.h"
+#include "rootless.h"
 
 /* fsconfig() takes at most 255 bytes of a value. */
 #define FSCONFIG_VALUE_MAX 255
@@ -135,8 +136,11 @@ int mounts_open_sources(const Spec *s, const char *bundle, int **ret) {
         bool any = false;
         int r;
 
+        /* An ordinary user may clone mounts inside its user namespace only. */
+        bool for_user_ns = s->ns[NS_USER].present && geteuid() == 0;
+
         for (size_t i = 0; i < s->n_mounts; i++)
-                any = any || (s->mounts[i].bind && (s->ns[NS_USER].present || s->mounts[i].idmap));
+                any = any || (s->mounts[i].bind && (for_user_ns || s->mounts[i].idmap));
         *ret = NULL;
         if (!any)
                 return 0;
@@ -147,7 +151,7 @@ int mounts_open_sources(const Spec *s, const char *bundle, int **ret) {
                 const SpecMount *m = &s->mounts[i];
 
                 fds[i] = -EBADF;
-                if (!m->bind || !(s->ns[NS_USER].present || m->idmap))
+                if (!m->bind || !(for_user_ns || m->idmap))
                         continue;
                 fds[i] = open_source(m, bundle);
                 if (fds[i] < 0)
@@ -187,18 +191,21 @@ static int make_cgroup(const MountContext *c, const SpecMount *m) {
 }
 
 /* A user namespace that does not own the network or pid namespace may not mount these, but may see the
- * host's. */
+ * host's. Never in place of the container's own. */
 static int make_kernel_fs(const MountContext *c, const SpecMount *m) {
+        bool proc = streq(m->type, "proc");
         int fd, r;
 
         fd = mount_new_fs(m->type, m->source, m->data, (unsigned) m->attr_set);
-        if (fd != -EPERM || !c->spec->ns[NS_USER].present ||
-            !(streq(m->type, "proc") || streq(m->type, "sysfs")))
+        if (fd != -EPERM || !(c->spec->ns[NS_USER].present || rootless_in_user_namespace()) ||
+            !((proc && !c->spec->ns[NS_PID].present) ||
+              (streq(m->type, "sysfs") && !c->spec->ns[NS_NET].present)))
                 return fd;
-        fd = mount_clone(AT_FDCWD, streq(m->type, "proc") ? "/proc" : "/sys", AT_RECURSIVE);
+        fd = mount_clone(AT_FDCWD, proc ? "/proc" : "/sys", AT_RECURSIVE);
         if (fd < 0)
                 return fail_errno(fd, "mount of type %s on %s", m->type, m->destination);
-        r = mount_set_attr(fd, m->attr_set, 0, false);
+        /* With what is mounted below: the host's writable cgroups are there. */
+        r = mount_set_attr(fd, m->attr_set, 0, true);
         if (r < 0) {
                 (void) safe_close(fd);
                 return fail_errno(r, "mount flags of %s", m->destination);

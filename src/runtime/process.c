@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/fsuid.h>
@@ -214,13 +215,59 @@ int process_resolve(const SpecProcess *p, char **ret_path) {
         return r;
 }
 
+/*
+ * A user namespace may deny setgroups to all in it: an ordinary user must not get rid of a group that takes
+ * rights away. Then, and only then, the caller's groups stay, as they must. EPERM for want of the capability
+ * would give the payload groups of the host.
+ */
+static int set_groups(size_t n, const gid_t *gids) {
+        if (setgroups(n, gids) >= 0)
+                return 0;
+        if (errno == EPERM && n == 0 && (caps_have(CAP_SETGID) || getgroups(0, NULL) == 0))
+                return 0;
+        if (errno == EPERM && caps_have(CAP_SETGID))
+                return fail_text(EPERM, "additionalGids: setgroups is denied in this user namespace");
+        if (errno == EINVAL)
+                return fail_text(EINVAL, "additionalGids: a group is not mapped in the user namespace");
+        return fail_errno(errno, "setgroups");
+}
+
+/**
+ * process_enter_user_namespace - take on ids of the user namespace that the process is in: those of its root
+ * or, where that is not mapped, those of the payload. Groups of the host end here.
+ *
+ * Return: 0, or -errno with a message.
+ */
+int process_enter_user_namespace(const SpecProcess *p) {
+        int r;
+
+        if (!p->keep_groups) {
+                r = set_groups(0, NULL);
+                if (r < 0)
+                        return r;
+        }
+        if (setresgid(0, 0, 0) < 0 && (errno != EINVAL || setresgid(p->gid, p->gid, p->gid) < 0))
+                return fail_errno(errno, "become a group of the user namespace");
+        if (setresuid(0, 0, 0) < 0 && (errno != EINVAL || setresuid(p->uid, p->uid, p->uid) < 0))
+                return fail_errno(errno, "become a user of the user namespace");
+        return 0;
+}
+
+static int fail_id(const char *call, unsigned id) {
+        if (errno == EINVAL)
+                return fail_text(EINVAL, "%s %u: not mapped in the user namespace", call, id);
+        return fail_errno(errno, "%s %u", call, id);
+}
+
 static int become_user(const SpecProcess *p) {
-        if (setgroups(p->n_gids, p->gids) < 0 && !(errno == EPERM && p->n_gids == 0))
-                return fail_errno(errno, "setgroups");
+        int r = p->keep_groups ? 0 : set_groups(p->n_gids, p->gids);
+
+        if (r < 0)
+                return r;
         if (setresgid(p->gid, p->gid, p->gid) < 0)
-                return fail_errno(errno, "setgid %u", p->gid);
+                return fail_id("setgid", p->gid);
         if (setresuid(p->uid, p->uid, p->uid) < 0)
-                return fail_errno(errno, "setuid %u", p->uid);
+                return fail_id("setuid", p->uid);
         return 0;
 }
 

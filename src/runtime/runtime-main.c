@@ -83,9 +83,12 @@ static int help(void) {
                 (void) printf("  %-10s %-32s %s\n", commands[i].name, commands[i].arguments,
                               commands[i].summary);
         (void) printf("\nOptions:\n"
-                      "  --root DIR               where state is kept (default " BERTH_RUNTIME_ROOT ")\n"
+                      "  --root DIR               where state is kept (default " BERTH_RUNTIME_ROOT ",\n"
+                      "                           for ordinary users $XDG_RUNTIME_DIR/berth-runtime)\n"
                       "  --log FILE               append warnings and errors to FILE\n"
                       "  --log-format text|json   how lines of the log file look (default text)\n"
+                      "  --rootless true|false|auto  whether to do without a cgroup where none may be made\n"
+                      "                           (default auto: for ordinary users and in user namespaces)\n"
                       "  --debug                  log more\n"
                       "  --version, --help\n");
         return 0;
@@ -133,8 +136,10 @@ static int parse_globals(int argc, char **argv, Options *o) {
                                 r = fail_text(EOPNOTSUPP, "--cgroup-manager %s is not supported", optarg);
                         break;
                 case OPT_ROOTLESS:
-                        if (!streq(optarg, "false") && !streq(optarg, "auto"))
-                                r = fail_text(EOPNOTSUPP, "--rootless=%s is not supported", optarg);
+                        o->globals.rootless = rootless_mode_from_string(optarg);
+                        if (o->globals.rootless < 0)
+                                r = fail_text(EINVAL, "--rootless \"%s\": expected true, false or auto",
+                                              optarg);
                         break;
                 case 'v':
                         o->version = true;
@@ -180,7 +185,8 @@ static int run(const Command *c, const Options *o, int argc, char **argv, char *
 }
 
 int main(int argc, char **argv) {
-        Options o = { .globals.root = BERTH_RUNTIME_ROOT, .log_format = "text" };
+        Options o = { .log_format = "text" };
+        _cleanup_free_ char *default_root = NULL;
         const Command *c = NULL;
         int r, q;
 
@@ -192,6 +198,10 @@ int main(int argc, char **argv) {
                 r = fail_errno(q, "open log file %s", o.log);
         if (r >= 0 && (o.help || o.version))
                 return o.help ? help() : version();
+        if (r >= 0 && !o.globals.root) {
+                r = rootless_default_root(&default_root);
+                o.globals.root = default_root;
+        }
         if (r >= 0 && optind >= argc)
                 r = fail_text(EINVAL, "no command given, try --help");
         if (r >= 0) {

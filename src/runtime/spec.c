@@ -3,6 +3,8 @@
 
 #include "error.h"
 
+#define KEEP_GROUPS "run.oci.keep_original_groups"
+
 const char *const hook_names[_HOOK_MAX] = {
         [HOOK_PRESTART] = "prestart",           [HOOK_CREATE_RUNTIME] = "createRuntime",
         [HOOK_CREATE_CONTAINER] = "createContainer", [HOOK_START_CONTAINER] = "startContainer",
@@ -193,6 +195,16 @@ static int parse_root(json_object *root, Spec *s) {
         return spec_object(root, "", "annotations", &s->annotations);
 }
 
+/* An annotation that crun made known and podman's --group-add keep-groups sends. */
+static int parse_keep_groups(Spec *s) {
+        s->process.keep_groups = spec_keeps_groups(s->annotations);
+        if (s->process.keep_groups && s->process.n_gids > 0)
+                return fail_text(
+                                EINVAL,
+                                "config.json: process.user.additionalGids: not together with the annotation " KEEP_GROUPS);
+        return 0;
+}
+
 static int parse_document(Spec *s) {
         json_object *o;
         int r;
@@ -210,6 +222,9 @@ static int parse_document(Spec *s) {
                 if (r < 0)
                         return r;
                 s->has_process = true;
+                r = parse_keep_groups(s);
+                if (r < 0)
+                        return r;
         }
         r = spec_mounts_parse(s->root, s);
         if (r < 0)
@@ -271,6 +286,13 @@ void spec_done(Spec *s) {
         free(s->readonly_paths);
         json_object_put(s->root);
         *s = (Spec) {};
+}
+
+/** spec_keeps_groups - whether the payload shall keep the supplementary groups of the runtime's caller. */
+bool spec_keeps_groups(json_object *annotations) {
+        const char *value = annotations ? json_string_or(annotations, KEEP_GROUPS, "") : "";
+
+        return streq(value, "1") || streq(value, "true");
 }
 
 /** spec_has_new - whether a namespace of @kind is to be made (and not shared or joined). */

@@ -74,6 +74,7 @@ typedef struct SpecProcess {
         gid_t gid;
         gid_t *gids;
         size_t n_gids;
+        bool keep_groups; /* those of whoever called us */
         bool has_umask;
         mode_t umask;
         const char **args, **env; /* NULL-terminated, strings borrowed */
@@ -164,4 +165,5 @@ int spec_mounts_parse(json_object *root, Spec *s);
 
 extern const char *const namespace_names[_NS_MAX];
 extern const char *const hook_names[_HOOK_MAX];
+bool spec_keeps_groups(json_object *annotations);
 bool spec_has_new(const Spec *s, NamespaceKind kind);

@@ -73,6 +73,11 @@ int sysctl_apply(const Spec *s) {
                 if (!path)
                         return -ENOMEM;
                 r = private_proc_write(path, json_object_get_string(value));
+                if (r == -EINVAL && strstr(key, "ping_group_range") && s->ns[NS_USER].present)
+                        return fail_text(
+                                        r,
+                                        "set sysctl %s to \"%s\": not a range of groups that are mapped in the user namespace",
+                                        key, json_object_get_string(value));
                 if (r < 0)
                         return fail_errno(r, "set sysctl %s", key);
         }

@@ -1,0 +1,477 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""berth-runtime called by an ordinary user."""
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+
+import bundle
+from bundle import CGROUP, RUNTIME, Bundle, ns_without
+from harness import needs, run, wait_for
+
+USER, UID, SUB, SUB_SIZE = "rooty", 4242, 700000, 65536
+HOME = "/home/" + USER
+RUNTIME_DIR = "/run/user/%d" % UID
+STATE = RUNTIME_DIR + "/berth-runtime"
+GROUPS = ("audio", "video")
+USER_CGROUP = "/user.slice/user-%d.slice/user@%d.service" % (UID, UID)
+here = None                             # cgroup that commands of the user are started in, or None
+
+
+def setup():
+    bundle.start_tests()
+    run("useradd", "--create-home", "--uid", UID, "--groups", ",".join(GROUPS), "--shell", "/bin/sh", USER)
+    for kind in ("uid", "gid"):
+        with open("/etc/sub" + kind) as f:
+            kept = [line for line in f if not line.startswith(USER + ":")]
+        with open("/etc/sub" + kind, "w") as f:
+            f.write("".join(kept) + "%s:%d:%d\n" % (USER, SUB, SUB_SIZE))
+    run("loginctl", "enable-linger", USER)
+    wait_for(lambda: os.path.isdir(CGROUP + USER_CGROUP) and os.path.isdir(RUNTIME_DIR), what="the user manager")
+    bundle.TOP = HOME
+
+
+def teardown():
+    for cid in os.listdir(STATE) if os.path.isdir(STATE) else ():
+        as_user(RUNTIME, "delete", "--force", cid, check=None)
+    run("loginctl", "disable-linger", USER, check=None)
+    run("systemctl", "stop", "user@%d" % UID, check=None)
+    run("userdel", "--remove", USER, check=None)
+    bundle.end_tests()
+
+
+def command(*args):
+    enter = ["sh", "-c", 'echo $$ > %s/cgroup.procs && exec "$@"' % here, "sh"] if here else []
+    return enter + ["setpriv", "--reuid", USER, "--regid", USER, "--init-groups", "env", "-i", "HOME=" + HOME,
+                    "USER=" + USER, "XDG_RUNTIME_DIR=" + RUNTIME_DIR, "PATH=" + os.environ["PATH"], *args]
+
+
+def as_user(*args, **kw):
+    return run(command(*args), **kw)
+
+
+def rt(*args, **kw):
+    return as_user(RUNTIME, *args, **kw)
+
+
+class UserBundle(Bundle):
+    """A bundle that belongs to the user, with a user namespace."""
+
+    def __init__(self, *args, ranges=False):
+        super().__init__(*args)
+        self.map("uid", ranges)
+        self.map("gid", ranges)
+        self.linux["namespaces"].append({"type": "user"})
+        del self.linux["cgroupsPath"]
+        run("chown", "-R", "%d:%d" % (UID, UID), self.path)
+
+    def map(self, kind, ranges):
+        self.linux[kind + "Mappings"] = [{"containerID": 0, "hostID": UID, "size": 1}]
+        if ranges:
+            self.linux[kind + "Mappings"].append({"containerID": 1, "hostID": SUB, "size": 1000})
+
+    def run(self, check=0, **kw):
+        self.save()
+        r = rt("run", "--bundle", self.path, self.id, check=check, **kw)
+        self.gone()
+        return r
+
+    def fails(self, text, *options, **kw):
+        self.save()
+        r = as_user(RUNTIME, *options, "create", "--bundle", self.path, self.id, check=1, **kw)
+        assert text in r.err, (text, r)
+        self.gone()
+
+    def gone(self):
+        assert not os.path.exists("%s/%s" % (STATE, self.id)), "state left"
+        left = [d for d, _, _ in os.walk(CGROUP) if d.endswith("/" + self.id)]
+        assert not left, left
+
+    def create(self, *options, start=True):
+        self.save()
+        pid_file = self.path + "/pid"
+        with open(self.path + "/out", "ab") as out:
+            p = subprocess.run(command(RUNTIME, "create", "--bundle", self.path, "--pid-file", pid_file, *options, self.id),
+                               stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=30)
+        assert p.returncode == 0, self.out()
+        with open(pid_file) as f:
+            self.pid = int(f.read())
+        if start:
+            rt("start", self.id)
+        return self
+
+    def state(self):
+        return json.loads(rt("state", self.id).out)
+
+    def delete(self):
+        rt("delete", "--force", self.id)
+        self.wait()
+        self.gone()
+
+
+def status(text):
+    """The fields of a /proc/PID/status in @text."""
+    return {line.split(":")[0]: line.split(":", 1)[1].split() for line in text.splitlines() if ":" in line}
+
+
+# --- ids -------------------------------------------------------------------------------------------------
+
+def test_own_id_alone():
+    r = UserBundle().sh("id -u; id -g; cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups; echo $HOME")
+    assert r.out.split() == ["0", "0", "0", str(UID), "1", "0", str(UID), "1", "deny", "/root"], r
+    assert os.stat(STATE).st_mode & 0o7777 == 0o1700 and os.stat(STATE).st_uid == UID
+
+
+def test_no_helper_for_own_id():
+    """newuidmap is not needed, so it is not looked for."""
+    r = UserBundle("id", "-u")
+    r.save()
+    out = run(command("env", "PATH=/nowhere", shutil.which(RUNTIME), "run", "--bundle", r.path, r.id))
+    assert out.out == "0\n", out
+
+
+@needs("newuidmap")
+def test_ranges_by_helpers():
+    b = UserBundle(ranges=True)
+    b.process["user"] = {"uid": 7, "gid": 8, "additionalGids": [9, 1000]}
+    r = b.sh("cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups; grep -E '^(Uid|Gid|Groups)' /proc/self/status")
+    words = r.out.split()
+    assert words[:12] == ["0", str(UID), "1", "1", str(SUB), "1000"] * 2, r
+    assert words[12] == "allow", r
+    s = status(r.out)
+    assert s["Uid"] == ["7"] * 4 and s["Gid"] == ["8"] * 4 and s["Groups"] == ["9", "1000"], r
+
+
+@needs("newuidmap")
+def test_file_owners_are_mapped():
+    b = UserBundle(ranges=True)
+    b.process["capabilities"] = {k: ["CAP_CHOWN"] for k in ("bounding", "effective", "permitted")}
+    b.sh("touch /tmp/a /tmp/b; /bin/busybox chown 5:6 /tmp/b")
+    a, c = os.stat(b.rootfs + "/tmp/a"), os.stat(b.rootfs + "/tmp/b")
+    assert (a.st_uid, a.st_gid) == (UID, UID) and (c.st_uid, c.st_gid) == (SUB + 4, SUB + 5)
+
+
+@needs("newuidmap")
+def test_helper_says_why():
+    b = UserBundle()
+    b.linux["uidMappings"].append({"containerID": 1, "hostID": 0, "size": 1})
+    b.fails("newuidmap: uid range [1-2) -> [0-1) not allowed")
+    b = UserBundle()
+    b.linux["gidMappings"] = [{"containerID": 0, "hostID": SUB - 10, "size": 20}]
+    b.fails("newgidmap: gid range [0-20) -> [%d-%d) not allowed" % (SUB - 10, SUB + 10))
+    b = UserBundle(ranges=True)
+    b.linux["uidMappings"][1]["containerID"] = 0
+    b.fails("Invalid argument")
+
+
+def test_helper_missing():
+    b = UserBundle(ranges=True)
+    b.save()
+    r = run(command("env", "PATH=/nowhere", shutil.which(RUNTIME), "create", "--bundle", b.path, b.id), check=1)
+    assert "newuidmap" in r.err and "package uidmap" in r.err, r
+    b.gone()
+
+
+def test_root_need_not_be_mapped():
+    b = UserBundle()
+    b.linux["uidMappings"][0]["containerID"] = 1000
+    b.linux["gidMappings"][0]["containerID"] = 1000
+    b.process["user"] = {"uid": 1000, "gid": 1000}
+    r = b.sh("grep -E '^(Uid|Gid|CapEff)' /proc/self/status; touch /tmp/a; echo $HOME")
+    s = status(r.out)
+    assert s["Uid"] == ["1000"] * 4 and s["Gid"] == ["1000"] * 4 and s["CapEff"] == ["0" * 16], r
+    assert r.out.endswith("/home/user\n")
+    assert os.stat(b.rootfs + "/tmp/a").st_uid == UID
+
+
+def test_ids_outside_of_the_mapping():
+    b = UserBundle()
+    b.process["user"] = {"uid": 5, "gid": 0}
+    b.fails("process.user.uid: 5 is not mapped")
+    b.process["user"] = {"uid": 0, "gid": 5}
+    b.fails("process.user.gid: 5 is not mapped")
+    b.process["user"] = {"uid": 0, "gid": 0, "additionalGids": [5]}
+    b.fails("process.user.additionalGids: 5 is not mapped")
+    b.process["user"] = {"uid": 0, "gid": 0}
+    b.config["mounts"][2]["options"].append("gid=5")
+    b.fails("/dev/pts: option gid=5: the id is not mapped")
+
+
+def test_needs_a_user_namespace():
+    b = UserBundle()
+    ns_without(b, "user")
+    del b.linux["uidMappings"], b.linux["gidMappings"]
+    b.fails("rootless container requires user namespaces")
+    b.fails("rootless container requires user namespaces", "--rootless", "false")
+    b.linux["namespaces"].append({"type": "user"})
+    b.fails("needs uidMappings and gidMappings")
+    r = rt("--rootless", "maybe", "list", check=1)
+    assert "--rootless \"maybe\": expected true, false or auto" in r.err, r
+
+
+# --- groups ----------------------------------------------------------------------------------------------
+
+def test_own_group_alone_cannot_change_groups():
+    """What the kernel forbids is not pretended: the groups stay, and others are refused."""
+    b = UserBundle()
+    r = b.sh("grep Groups /proc/self/status")
+    assert status(r.out)["Groups"] == ["65534"] * len(GROUPS) + ["0"] or \
+        sorted(status(r.out)["Groups"]) == ["0"] + ["65534"] * len(GROUPS), r
+    b.process["user"]["additionalGids"] = [0]
+    b.fails("cannot set additional groups")
+
+
+@needs("newuidmap")
+def test_groups_of_the_caller_do_not_come_along():
+    """A file that only a group of the user may write: the payload is not in that group."""
+    path = HOME + "/shared"
+    with open(path, "w") as f:
+        f.write("host")
+    run("chown", "root:" + GROUPS[0], path)
+    os.chmod(path, 0o664)
+    as_user("sh", "-c", "echo user > " + path)
+    b = UserBundle(ranges=True)
+    b.config["mounts"].append({"destination": "/shared", "type": "bind", "source": path, "options": ["bind"]})
+    r = b.sh("echo escaped > /shared; cat /shared; grep Groups /proc/self/status")
+    assert status(r.out).get("Groups") == [] and r.out.startswith("user\n"), r
+    assert "ermission denied" in r.err, r
+    b.process["args"] = ["sleep", "100"]
+    b.create()
+    r = rt("exec", b.id, "sh", "-c", "echo escaped > /shared; cat /shared; grep Groups /proc/self/status")
+    assert status(r.out).get("Groups") == [] and r.out.startswith("user\n"), r
+    b.delete()
+    b.config["annotations"] = {"run.oci.keep_original_groups": "1"}
+    r = b.sh("echo kept > /shared; cat /shared; grep Groups /proc/self/status")
+    assert r.out.startswith("kept\n") and len(status(r.out)["Groups"]) >= len(GROUPS), r
+    b.process["user"]["additionalGids"] = [5]
+    b.fails("not together with the annotation run.oci.keep_original_groups")
+
+
+# --- commands --------------------------------------------------------------------------------------------
+
+def test_life_cycle():
+    b = UserBundle("sleep", "1000").create(start=False)
+    assert b.state()["status"] == "created" and b.state()["pid"] == b.pid
+    rt("start", b.id)
+    assert b.state()["status"] == "running"
+    assert b.id in [c["id"] for c in json.loads(rt("list", "--format", "json").out)]
+    r = rt("exec", b.id, "sh", "-c", "id -u; cat /proc/self/uid_map /proc/1/cmdline; readlink /proc/self/ns/user; hostname")
+    assert r.out.split()[:4] == ["0", "0", str(UID), "1"] and "sleep" in r.out and r.out.endswith("box\n"), r
+    assert os.readlink("/proc/%d/ns/user" % b.pid) in r.out, r
+    assert rt("exec", b.id, "sh", "-c", "exit 33", check=33)
+    assert "not mapped" in rt("exec", "--user", "5", b.id, "true", check=255).err
+    rt("kill", b.id, "KILL")
+    assert b.wait() == signal.SIGKILL
+    assert b.state()["status"] == "stopped"
+    rt("delete", b.id)
+    b.gone()
+    assert b.id not in rt("list").out
+
+
+def test_exec_as_a_user_with_less():
+    b = UserBundle("sleep", "1000")
+    b.process["noNewPrivileges"] = True
+    b.create()
+    main = status(rt("exec", b.id, "cat", "/proc/1/status").out)
+    other = status(rt("exec", b.id, "cat", "/proc/self/status").out)
+    for key in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Groups", "Uid", "Gid"):
+        assert main[key] == other[key], (key, main[key], other[key])
+    b.delete()
+
+
+def test_terminal():
+    b = UserBundle("sh", "-c", "test -t 0 && stty size && ls -l /dev/console; exit 3")
+    b.process["terminal"] = True
+    b.process["consoleSize"] = {"height": 11, "width": 22}
+    r = b.run(check=3)
+    assert "11 22" in r.out and "/dev/console" in r.out, r
+
+
+def test_states_of_others():
+    """A user does not see, and cannot touch, what belongs to root."""
+    b = Bundle("sleep", "1000").create().start()
+    for cmd in (["state"], ["kill"], ["delete", "--force"], ["exec", b.id, "true"]):
+        r = as_user(RUNTIME, "--root", bundle.ROOT, *cmd[:1], *(cmd[1:] if b.id in cmd else [*cmd[1:], b.id]), check=None)
+        assert cmd[0] == "delete" or r.code != 0, r
+    assert b.state()["status"] == "running"
+    b.delete()
+
+
+# --- cgroups ---------------------------------------------------------------------------------------------
+
+def test_no_cgroup_to_be_had():
+    """Without limits the container stays where its caller is; then what needs a cgroup says so."""
+    b = UserBundle("sleep", "1000").create()
+    with open("/proc/%d/cgroup" % b.pid) as theirs, open("/proc/self/cgroup") as ours:
+        assert theirs.read() == ours.read()
+    for cmd in ("pause", "resume"):
+        r = rt(cmd, b.id, check=1)
+        assert "no cgroup" in r.err or "state" in r.err, r
+    assert "no cgroup" in rt("pause", b.id, check=1).err
+    assert rt("exec", b.id, "echo", "there").out == "there\n"
+    b.delete()
+
+
+def test_limits_need_a_cgroup():
+    b = UserBundle()
+    b.linux["resources"] = {"pids": {"limit": 10}}
+    b.fails("config.json asks for linux.resources.pids, and the cgroup")
+    b.fails("Permission denied", "--rootless", "false")
+    b.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}], "memory": {}}
+    b.run()
+    b.fails("Permission denied", "--rootless", "false")
+    b.linux["cgroupsPath"] = "/nobodys/cgroup"
+    b.fails("config.json asks for linux.cgroupsPath, and the cgroup /nobodys/cgroup is not delegated to this user")
+
+
+def in_user_cgroup(f):
+    """The test's commands start inside the user's own, delegated cgroup."""
+    def wrapped():
+        global here
+        top = "%s%s/berth-test" % (CGROUP, USER_CGROUP)
+        os.mkdir(top)
+        os.mkdir(top + "/shell")
+        run("chown", "-R", "%d:%d" % (UID, UID), top)
+        here = top + "/shell"
+        try:
+            f(top)
+        finally:
+            here = None
+            for d in ("/shell", ""):
+                wait_for(lambda: "populated 0" in open(top + d + "/cgroup.events").read(), what="an empty cgroup")
+                os.rmdir(top + d)
+    wrapped.__name__ = f.__name__
+    return wrapped
+
+
+@in_user_cgroup
+def test_delegated_cgroup(top):
+    b = UserBundle("sh", "-c", "sleep 1000 & sleep 1000").create()
+    cgroup = "%s/%s" % (top, b.id)
+    with open(cgroup + "/cgroup.procs") as f:
+        assert str(b.pid) in f.read().split()
+    assert os.stat(cgroup).st_uid == UID
+    wait_for(lambda: len(json.loads(rt("ps", "--format", "json", b.id).out)) == 2, what="two processes")
+    r = rt("exec", b.id, "cat", "/proc/self/cgroup")
+    assert "0::/\n" in r.out, r
+    rt("pause", b.id)
+    assert b.state()["status"] == "paused"
+    with open(cgroup + "/cgroup.events") as f:
+        assert "frozen 1" in f.read()
+    assert "paused" in rt("exec", b.id, "true", check=255).err
+    rt("resume", b.id)
+    assert b.state()["status"] == "running"
+    rt("kill", "--all", b.id, "KILL")
+    b.wait()
+    rt("delete", b.id)
+    b.gone()
+
+
+@in_user_cgroup
+def test_delegated_cgroup_by_path(top):
+    b = UserBundle("sleep", "1000")
+    b.linux["cgroupsPath"] = "%s/berth-test/deep/%s" % (USER_CGROUP, b.id)
+    b.create()
+    with open("%s/deep/%s/cgroup.procs" % (top, b.id)) as f:
+        assert f.read().split() == [str(b.pid)]
+    b.delete()
+    if os.path.isdir(top + "/deep"):
+        os.rmdir(top + "/deep")
+
+
+@in_user_cgroup
+def test_cgroup_that_cannot_be_entered(top):
+    """A path inside the user's tree, named by a caller outside of it: the kernel lets nobody cross."""
+    global here
+    here = None
+    b = UserBundle("true")
+    b.linux["cgroupsPath"] = "%s/berth-test/%s" % (USER_CGROUP, b.id)
+    b.fails("not delegated to this user")
+
+
+# --- file systems ----------------------------------------------------------------------------------------
+
+def test_sys_without_network_namespace():
+    b = UserBundle()
+    ns_without(b, "network")
+    r = b.sh("ls /sys/class /sys/fs/cgroup; touch /sys/fs/cgroup/x; mkdir /sys/fs/cgroup/y; grep ' /sys' /proc/self/mountinfo")
+    assert "net" in r.out and r.err.count("ead-only file system") == 2, r
+    for line in r.out.splitlines():
+        if " /sys" in line:
+            assert line.split()[5].startswith("ro"), line
+
+
+def test_proc_of_the_host_never_stands_in():
+    """With a pid namespace of its own the container's proc is its own, or it is an error."""
+    r = UserBundle().sh("ls -d /proc/[0-9]*; cat /proc/1/comm")
+    assert r.out.split()[0] == "/proc/1" and len(r.out.split()) <= 4, r
+
+
+def test_devices_are_bound():
+    b = UserBundle()
+    b.process["capabilities"]["bounding"].append("CAP_SYS_ADMIN")
+    r = b.sh("stat -c '%n %t:%T %a' /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty; echo x > /dev/null;"
+             "mknod /dev/mem c 1 1; mknod /tmp/null c 1 3; ls /dev")
+    assert "/dev/null 1:3 666" in r.out and "/dev/urandom 1:9 666" in r.out and "/dev/tty 5:0 666" in r.out, r
+    assert r.err.count("Operation not permitted") == 2 and "mem" not in r.out, r
+
+
+def test_files_of_unmapped_owners():
+    """Root of the container is nobody to files of the host's root."""
+    secret, public = HOME + "/secret", HOME + "/public"
+    for path, mode in ((secret, 0o600), (public, 0o644)):
+        with open(path, "w") as f:
+            f.write("text")
+        os.chmod(path, mode)
+    b = UserBundle()
+    for path in (secret, public):
+        b.config["mounts"].append({"destination": path, "type": "bind", "source": path, "options": ["bind"]})
+    r = b.sh("id -u; cat {0}; cat {1}; echo x > {1}; chmod 666 {1}; rm -f {1}; stat -c %u {1}".format(secret, public))
+    assert r.out.split() == ["0", "text65534"], r
+    with open(public) as f:
+        assert f.read() == "text" and os.stat(public).st_mode & 0o777 == 0o644
+
+
+def test_sysctl():
+    b = UserBundle()
+    b.linux["sysctl"] = {"net.ipv4.ping_group_range": "0 0", "net.ipv4.ip_forward": "1"}
+    r = b.sh("cat /proc/sys/net/ipv4/ping_group_range /proc/sys/net/ipv4/ip_forward")
+    assert r.out.split() == ["0", "0", "1"], r
+    b.linux["sysctl"] = {"net.ipv4.ping_group_range": "0 5"}
+    b.fails("not a range of groups that are mapped")
+
+
+# --- defences --------------------------------------------------------------------------------------------
+
+def test_own_program_cannot_be_written():
+    """The user owns the program, so root of the container could write to it, were it not a sealed copy."""
+    path = HOME + "/runtime"
+    shutil.copy(shutil.which(RUNTIME), path)
+    os.chown(path, UID, UID)
+    os.chmod(path, 0o755)
+    with open(path, "rb") as f:
+        before = f.read()
+    b = UserBundle("sh", "-c", "for i in $(seq 300); do for p in /proc/[0-9]*/exe; do echo x > $p; done; done 2> /dev/null; true")
+    b.save()
+    r = as_user(path, "run", "--detach", "--bundle", b.path, b.id)
+    for _ in range(20):
+        as_user(path, "exec", b.id, "true", check=None)
+    with open(path, "rb") as f:
+        assert f.read() == before, r
+    as_user(path, "delete", "--force", b.id)
+    b.gone()
+    # What keeps it out is not the file's owner.
+    b.config["mounts"].append({"destination": "/runtime", "type": "bind", "source": path, "options": ["bind"]})
+    b.sh("echo >> /runtime")
+    with open(path, "rb") as f:
+        assert f.read() == before + b"\n"
+
+
+def test_created_process_is_closed_to_its_user():
+    b = UserBundle("sleep", "1000").create(start=False)
+    for name in ("exe", "fd", "ns/mnt", "root"):
+        r = as_user("ls", "-l", "/proc/%d/%s" % (b.pid, name), check=None)
+        assert "ermission denied" in r.err, (name, r)
+    b.delete()
