@@ -134,7 +134,8 @@ static int parse_rule(json_object *o, Rule *ret) {
         return 0;
 }
 
-static void emit_always_allowed(Program *p, const Spec *s) {
+/* What no container can do without. linux.devices only makes nodes: to use them takes a rule. */
+static void emit_always_allowed(Program *p) {
         static const Rule fixed[] = {
                 { 'c', ANY, ANY, BPF_DEVCG_ACC_MKNOD, true }, { 'b', ANY, ANY, BPF_DEVCG_ACC_MKNOD, true },
                 { 'c', 1, 3, 7, true },    { 'c', 1, 5, 7, true },   { 'c', 1, 7, 7, true },
@@ -144,29 +145,20 @@ static void emit_always_allowed(Program *p, const Spec *s) {
 
         for (size_t i = 0; i < ELEMENTSOF(fixed); i++)
                 emit_rule(p, &fixed[i]);
-        for (size_t i = 0; s && i < s->n_devices; i++) {
-                const SpecDevice *d = &s->devices[i];
-                Rule rule = { S_ISBLK(d->mode) ? 'b' : 'c', major(d->dev), minor(d->dev), 7, true };
-
-                if (!S_ISFIFO(d->mode))
-                        emit_rule(p, &rule);
-        }
 }
 
 /**
  * device_filter_build - the program for @rules.
- * @s: whose own devices are always allowed; may be NULL.
  * @code: room for DEVICE_FILTER_MAX instructions.
  *
  * Return: 1, 0 when the rules allow everything (no program is needed), -E2BIG, -EINVAL with a message.
  */
-int device_filter_build(json_object *rules, size_t n_rules, const Spec *s, struct bpf_insn *code,
-                        size_t *ret_n) {
+int device_filter_build(json_object *rules, size_t n_rules, struct bpf_insn *code, size_t *ret_n) {
         Program p = { .code = code };
         bool decided = false, allow = true;
 
         emit_prologue(&p);
-        emit_always_allowed(&p, s);
+        emit_always_allowed(&p);
         for (size_t i = n_rules; i-- > 0 && !decided;) {
                 Rule rule;
                 int r = parse_rule(json_object_array_get_idx(rules, i), &rule);
@@ -237,7 +229,7 @@ static int build(const Spec *s, struct bpf_insn **ret_code, size_t *ret_n) {
         code = new0(struct bpf_insn, DEVICE_FILTER_MAX);
         if (!code)
                 return -ENOMEM;
-        r = device_filter_build(rules, n_rules, s, code, ret_n);
+        r = device_filter_build(rules, n_rules, code, ret_n);
         if (r > 0)
                 *ret_code = TAKE_PTR(code);
         return r;

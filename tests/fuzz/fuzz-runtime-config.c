@@ -20,7 +20,7 @@ static void check_devices(const Spec *s) {
         size_t n_rules = 0, n = 0;
 
         if (spec_array(s->resources, "linux.resources", "devices", &rules, &n_rules) < 0 ||
-            device_filter_build(rules, n_rules, s, code, &n) < 0)
+            device_filter_build(rules, n_rules, code, &n) < 0)
                 return;
         assert(n > 0 && n <= DEVICE_FILTER_MAX && code[n - 1].code == (BPF_JMP | BPF_EXIT));
         for (size_t i = 0; i < n; i++)

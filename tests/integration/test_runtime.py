@@ -231,6 +231,14 @@ def test_device_filter():
              "echo > /dev/null && echo ok")
     assert r.err.count("Operation not permitted") == 2, r
     assert r.out == "1\nok\n", r
+    # That the runtime makes a node is no permission to use it.
+    b = Bundle()
+    b.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"},
+                                        {"allow": True, "type": "c", "major": 10, "minor": 229, "access": "r"}]}
+    b.linux["devices"] = [{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o600},
+                          {"path": "/dev/memory", "type": "c", "major": 1, "minor": 1, "fileMode": 0o600}]
+    r = b.sh("(: </dev/fuse) && echo read; (: >>/dev/fuse); (: </dev/memory); true")
+    assert r.out == "read\n" and r.err.count("Operation not permitted") == 2, r
 
 
 def test_masked_and_readonly_paths():

@@ -56,7 +56,7 @@ static int build(const char *text, Filter *f) {
         int r;
 
         assert_int_equal(json_parse(text, strlen(text), &rules), 0);
-        r = device_filter_build(rules, json_object_array_length(rules), NULL, f->code, &f->n);
+        r = device_filter_build(rules, json_object_array_length(rules), f->code, &f->n);
         json_object_put(rules);
         return r;
 }
