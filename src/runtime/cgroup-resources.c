@@ -52,7 +52,12 @@ static const char *limit_text(int64_t value, char text[static 24]) {
 static int put_limit(const Target *t, const char *file, int64_t value) {
         char text[24];
 
-        return value == RESOURCE_UNSET ? 0 : put(t, file, limit_text(value, text));
+        if (value == RESOURCE_UNSET)
+                return 0;
+        /* Where the controller is not there, there is no limit either: podman says so in so many words. */
+        if (value == RESOURCE_MAX && faccessat(t->fd, file, F_OK, 0) < 0 && errno == ENOENT)
+                return 0;
+        return put(t, file, limit_text(value, text));
 }
 
 /* The text of @file up to the first white space, or -errno. */
@@ -98,7 +103,8 @@ static int put_swap(const Target *t, int64_t value) {
                 return 0;
         r = put_raw(t, "memory.swap.max", text);
         /* A kernel without swap accounting has no such file; no swap and any swap are then the same. */
-        if (r == -ENOENT && value <= 0 && faccessat(t->fd, "memory.max", F_OK, 0) >= 0)
+        if (r == -ENOENT && (value == RESOURCE_MAX ||
+                             (value == 0 && faccessat(t->fd, "memory.max", F_OK, 0) >= 0)))
                 return 0;
         return r < 0 ? put_failed(t, r, "memory.swap.max", text) : 0;
 }

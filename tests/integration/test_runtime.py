@@ -106,6 +106,14 @@ def test_wrong_global_options_are_in_the_log_too():
         assert text in r.err and text in json.loads(last)["msg"], (r, last)
 
 
+def test_no_limit_needs_no_controller():
+    """Callers say "unlimited" also where nothing could be limited."""
+    for resources in ({"pids": {"limit": 0}}, {"pids": {"limit": -1}}, {"memory": {"limit": -1, "swap": -1}}):
+        b = Bundle("true")
+        b.linux["resources"] = resources
+        b.run()
+
+
 def test_bad_configs_are_refused_by_name():
     def broken(change, text):
         b = Bundle()
