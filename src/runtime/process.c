@@ -183,8 +183,8 @@ static int resolve(const SpecProcess *p, char **ret) {
         if (r == -ENOENT || r == -ENOTDIR)
                 return fail_text(r, "exec: \"%s\": stat %s: %s", name, name,
                                  r == -ENOENT ? "no such file or directory" : "not a directory");
-        if (r == -EISDIR)
-                return fail_text(r, "exec: \"%s\": is a directory", name);
+        if (r == -EISDIR) /* the second half is what podman makes exit code 126 of */
+                return fail_text(r, "exec: \"%s\": is a directory: permission denied", name);
         if (r == -EACCES)
                 return fail_text(r, "exec: \"%s\": permission denied", name);
         if (r < 0)
