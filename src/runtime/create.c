@@ -22,12 +22,14 @@
 #include "cgroup-resources.h"
 #include "cgroup.h"
 #include "channel.h"
+#include "clone-child.h"
 #include "container.h"
 #include "create-steps.h"
 #include "device-filter.h"
 #include "error.h"
 #include "hooks.h"
 #include "idmap.h"
+#include "join-user.h"
 #include "kernel-call.h"
 #include "mounts.h"
 #include "namespaces.h"
@@ -160,17 +162,6 @@ int write_pid_file(const char *path, pid_t pid) {
         return r < 0 ? fail_errno(r, "write pid file %s", path) : 0;
 }
 
-static pid_t clone_into(uint64_t flags, int cgroup_fd, int *ret_pidfd) {
-        struct clone_args args = {
-                .flags = flags | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0) | CLONE_PIDFD,
-                .pidfd = (uint64_t) (uintptr_t) ret_pidfd,
-                .exit_signal = SIGCHLD,
-                .cgroup = cgroup_fd >= 0 ? (uint64_t) cgroup_fd : 0,
-        };
-
-        return (pid_t) syscall(SYS_clone3, &args, sizeof(args));
-}
-
 static _Noreturn void child_main(InitContext *c, int parent_end) {
         int r;
 
@@ -205,20 +196,30 @@ static int give_cgroup_up(const InitContext *c, State *st, Undo *u, int error) {
 }
 
 /* Return: the pid, 0 in the child, or -errno with a message. */
-static pid_t clone_init(InitContext *c, State *st, Undo *u) {
+static pid_t clone_once(const InitContext *c, int cgroup_fd, Undo *u) {
         uint64_t flags = namespaces_clone_flags(c->spec);
-        pid_t pid = clone_into(flags, c->cgroup_fd, &u->pidfd);
+        pid_t pid;
 
-        if (pid < 0 && errno == EACCES && c->cgroup_fd >= 0) {
-                int r = fail_errno(errno, "move into cgroup %s", st->cgroup);
+        if (c->spec->ns[NS_USER].path)
+                return clone_in_joined_user(c->spec, flags, cgroup_fd, &u->pidfd);
+        pid = clone_into_cgroup(flags, cgroup_fd, &u->pidfd);
+        return pid < 0 ? fail_errno(errno, "clone into the new namespaces") : pid;
+}
+
+/* The same, with what may be done about a cgroup that we may not use. */
+static pid_t clone_init(InitContext *c, State *st, Undo *u) {
+        pid_t pid = clone_once(c, c->cgroup_fd, u);
+
+        if (pid == -EACCES && c->cgroup_fd >= 0) {
+                int r = fail_errno(EACCES, "move into cgroup %s", st->cgroup);
 
                 r = give_cgroup_up(c, st, u, r);
                 if (r < 0)
                         return r;
                 c->cgroup_fd = -EBADF;
-                pid = clone_into(flags, -EBADF, &u->pidfd);
+                pid = clone_once(c, -EBADF, u);
         }
-        return pid < 0 ? fail_errno(errno, "clone into the new namespaces") : pid;
+        return pid;
 }
 
 static int spawn_init(InitContext *c, State *st, Undo *u, int *ret_channel) {
@@ -259,6 +260,8 @@ static int spawn_init(InitContext *c, State *st, Undo *u, int *ret_channel) {
 static int map_ids(const InitContext *c, const State *st, int channel) {
         int r;
 
+        if (c->spec->ns[NS_USER].path)
+                return joined_maps_check(c->spec, st->pid);
         if (!spec_has_new(c->spec, NS_USER))
                 return 0;
         r = idmap_write(st->pid, c->spec->uid_maps, c->spec->n_uid_maps, c->spec->gid_maps,

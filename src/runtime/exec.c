@@ -19,6 +19,7 @@
 #include "../basic/str.h"
 #include "cgroup.h"
 #include "channel.h"
+#include "clone-child.h"
 #include "container.h"
 #include "error.h"
 #include "exec-process.h"
@@ -142,8 +143,6 @@ static int join_pid_namespace(ExecContext *c) {
 }
 
 static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret, int *ret_pidfd) {
-        struct clone_args args = { .flags = CLONE_PIDFD, .exit_signal = SIGCHLD,
-                                   .pidfd = (uint64_t) (uintptr_t) ret_pidfd };
         _cleanup_close_ int cgroup = open_cgroup(c->options, s);
         pid_t pid;
 
@@ -155,17 +154,12 @@ static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret, int *r
                 if (r < 0)
                         return r;
         }
-        if (cgroup >= 0) {
-                args.flags |= CLONE_INTO_CGROUP;
-                args.cgroup = (uint64_t) cgroup;
-        }
-        pid = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+        pid = clone_into_cgroup(0, cgroup, ret_pidfd);
         if (pid < 0 && errno == EBUSY) {
                 /* init's cgroup has become an inner one; the container's own may still take processes. */
                 _cleanup_close_ int own = cgroup_open(s->cgroup);
 
-                args.cgroup = (uint64_t) own;
-                pid = own < 0 ? -1 : (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+                pid = own < 0 ? -1 : clone_into_cgroup(0, own, ret_pidfd);
         }
         if (pid < 0 && errno == EACCES)
                 return fail_errno(errno, "new process in cgroup %s of container \"%s\"", s->cgroup, s->id);

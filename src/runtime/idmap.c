@@ -13,6 +13,7 @@
 #include "../basic/file.h"
 #include "../basic/str.h"
 #include "caps.h"
+#include "clone-child.h"
 #include "error.h"
 #include "kernel-call.h"
 
@@ -158,8 +159,7 @@ int idmap_write(pid_t pid, const SpecIdMap *uids, size_t n_uids, const SpecIdMap
 
 /* A user namespace that exists for its mappings only; the process that made it ends at once. */
 static int new_user_namespace(const SpecMount *m) {
-        struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
-        _cleanup_close_ int hold_child = -EBADF, hold = -EBADF;
+        _cleanup_close_ int hold_child = -EBADF, hold = -EBADF, pidfd = -EBADF;
         char path[64], c;
         int pipe_fds[2], fd = -EBADF, r;
         pid_t pid;
@@ -168,7 +168,7 @@ static int new_user_namespace(const SpecMount *m) {
                 return fail_errno(errno, "pipe");
         hold_child = pipe_fds[0];
         hold = pipe_fds[1];
-        pid = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+        pid = clone_into_cgroup(CLONE_NEWUSER, -EBADF, &pidfd);
         if (pid < 0)
                 return fail_errno(errno, "idmap of %s: new user namespace", m->destination);
         if (pid == 0) {
@@ -188,6 +188,15 @@ static int new_user_namespace(const SpecMount *m) {
         return r;
 }
 
+static int set_idmap(const SpecMount *m, int mount_fd, int user_fd) {
+        struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t) user_fd };
+
+        if (sys_mount_setattr(mount_fd, "", AT_EMPTY_PATH | (m->idmap_recursive ? AT_RECURSIVE : 0), &attr) <
+            0)
+                return fail_errno(errno, "idmap of %s", m->destination);
+        return 0;
+}
+
 /**
  * idmap_apply - id-map a detached mount with the mount's own mappings or, without any, those of the
  * container.
@@ -195,7 +204,6 @@ static int new_user_namespace(const SpecMount *m) {
  * Return: 0, -EOPNOTSUPP where the file system cannot, or -errno, with a message.
  */
 int idmap_apply(const Spec *s, const SpecMount *m, int mount_fd) {
-        struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
         SpecMount with_maps = *m;
         _cleanup_close_ int fd = -EBADF;
 
@@ -205,14 +213,15 @@ int idmap_apply(const Spec *s, const SpecMount *m, int mount_fd) {
                 with_maps.gid_maps = s->gid_maps;
                 with_maps.n_gid_maps = s->n_gid_maps;
         }
+        if (m->n_uid_maps == 0 && s->ns[NS_USER].path) {
+                fd = open(s->ns[NS_USER].path, O_RDONLY | O_CLOEXEC);
+                return fd < 0 ? fail_errno(errno, "open user namespace %s", s->ns[NS_USER].path) :
+                                set_idmap(m, mount_fd, fd);
+        }
         if (with_maps.n_uid_maps == 0 || with_maps.n_gid_maps == 0)
                 return fail_text(EINVAL, "config.json: mounts: %s: idmap without mappings", m->destination);
         fd = new_user_namespace(&with_maps);
         if (fd < 0)
                 return fd;
-        attr.userns_fd = (uint64_t) fd;
-        if (sys_mount_setattr(mount_fd, "", AT_EMPTY_PATH | (m->idmap_recursive ? AT_RECURSIVE : 0), &attr) <
-            0)
-                return fail_errno(errno, "idmap of %s", m->destination);
-        return 0;
+        return set_idmap(m, mount_fd, fd);
 }

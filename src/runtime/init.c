@@ -45,9 +45,9 @@ static int bring_up_loopback(void) {
 static int enter_user_namespace(const InitContext *c) {
         int r;
 
-        if (!spec_has_new(c->spec, NS_USER))
+        if (!c->spec->ns[NS_USER].present)
                 return 0;
-        r = channel_expect(c->channel_fd, CHANNEL_MAPPED);
+        r = spec_has_new(c->spec, NS_USER) ? channel_expect(c->channel_fd, CHANNEL_MAPPED) : 0;
         if (r < 0)
                 return r;
         /* `create` may have had to open us to its user for the mappings. */

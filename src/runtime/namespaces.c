@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "../basic/buffer.h"
 #include "../basic/fd.h"
@@ -78,9 +79,28 @@ static int write_time_offsets(json_object *offsets) {
         return r < 0 ? fail_errno(r, "set linux.timeOffsets") : 0;
 }
 
+static int enter_one(const Spec *s, NamespaceKind k) {
+        _cleanup_close_ int fd = open(s->ns[k].path, O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0)
+                return fail_errno(errno, "open %s namespace %s", namespace_names[k], s->ns[k].path);
+        if (setns(fd, (int) kinds[k].flag) < 0)
+                return fail_errno(errno, "join %s namespace %s", namespace_names[k], s->ns[k].path);
+        return 0;
+}
+
+static int make_time_namespace(const Spec *s) {
+        if (!spec_has_new(s, NS_TIME))
+                return 0;
+        if (unshare(CLONE_NEWTIME) < 0)
+                return fail_errno(errno, "new time namespace");
+        return write_time_offsets(s->time_offsets);
+}
+
 /**
  * namespaces_join - enter the namespaces given by path, and the new time namespace, so that the next child
- * is born in them. Joining happens before a new user namespace takes the right to.
+ * is born in them. Joining happens before a new user namespace takes the right to. A user namespace is not
+ * among them: see namespaces_enter().
  * @ret: for namespaces_leave(), valid also on failure.
  */
 int namespaces_join(const Spec *s, NamespaceJoin *ret) {
@@ -89,31 +109,53 @@ int namespaces_join(const Spec *s, NamespaceJoin *ret) {
         for (NamespaceKind k = 0; k < _NS_MAX; k++)
                 ret->own_fds[k] = -EBADF;
         if (s->ns[NS_USER].path)
-                return fail_text(
-                                EOPNOTSUPP,
-                                "config.json: linux.namespaces: joining a user namespace by path is not supported");
+                return 0; /* the helper of join-user.c joins them all */
         for (NamespaceKind k = 0; k < _NS_MAX; k++) {
-                _cleanup_close_ int fd = -EBADF;
-
-                if (!s->ns[k].path)
+                if (!s->ns[k].path || k == NS_USER)
                         continue;
-                fd = open(s->ns[k].path, O_RDONLY | O_CLOEXEC);
-                if (fd < 0)
-                        return fail_errno(errno, "open %s namespace %s", namespace_names[k], s->ns[k].path);
                 r = save_own(ret, k);
+                if (r >= 0)
+                        r = enter_one(s, k);
                 if (r < 0)
                         return r;
-                if (setns(fd, (int) kinds[k].flag) < 0)
-                        return fail_errno(errno, "join %s namespace %s", namespace_names[k], s->ns[k].path);
         }
         if (!spec_has_new(s, NS_TIME))
                 return 0;
         r = save_own(ret, NS_TIME);
-        if (r < 0)
-                return r;
-        if (unshare(CLONE_NEWTIME) < 0)
-                return fail_errno(errno, "new time namespace");
-        return write_time_offsets(s->time_offsets);
+        return r < 0 ? r : make_time_namespace(s);
+}
+
+static int enter_user(const Spec *s) {
+        struct stat theirs, ours;
+
+        /* The kernel refuses to join the namespace one is in. */
+        if (stat(s->ns[NS_USER].path, &theirs) >= 0 && stat("/proc/self/ns/user", &ours) >= 0 &&
+            theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev)
+                return 0;
+        return enter_one(s, NS_USER);
+}
+
+/**
+ * namespaces_enter - as namespaces_join(), with the user namespace and for good. The others are joined with
+ * the rights we have, or else with those the user namespace gives.
+ */
+int namespaces_enter(const Spec *s) {
+        bool later[_NS_MAX] = {};
+        int r;
+
+        for (NamespaceKind k = 0; k < _NS_MAX; k++) {
+                if (!s->ns[k].path || k == NS_USER)
+                        continue;
+                r = enter_one(s, k);
+                if (r < 0 && r != -EPERM)
+                        return r;
+                later[k] = r < 0;
+        }
+        r = enter_user(s);
+        for (NamespaceKind k = 0; r >= 0 && k < _NS_MAX; k++)
+                if (later[k])
+                        r = enter_one(s, k);
+        return r < 0 ? r : make_time_namespace(s);
 }
 
 /** namespaces_leave - go back to where namespaces_join() came from. */

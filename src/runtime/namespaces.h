@@ -12,4 +12,5 @@ typedef struct NamespaceJoin {
         int own_fds[_NS_MAX];
 } NamespaceJoin;
 int namespaces_join(const Spec *s, NamespaceJoin *ret);
+int namespaces_enter(const Spec *s);
 int namespaces_leave(NamespaceJoin *j);

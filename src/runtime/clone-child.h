@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+pid_t clone_into_cgroup(uint64_t flags, int cgroup_fd, int *ret_pidfd);
