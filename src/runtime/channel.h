@@ -10,6 +10,7 @@
 typedef enum ChannelMessage {
         CHANNEL_EOF = 0,
         CHANNEL_MAPPED = 'U',  /* parent: id maps are written */
+        CHANNEL_CGROUP = 'C',  /* parent: the process is in its cgroup */
         CHANNEL_HOOKS = 'H',   /* child: mounts are done, run the host's hooks */
         CHANNEL_GO = 'G',      /* parent: hooks have run */
         CHANNEL_READY = 'R',   /* child: everything is set up */

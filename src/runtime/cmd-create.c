@@ -48,7 +48,7 @@ static int parse(const Globals *g, int argc, char **argv, bool run, RunOptions *
         int c;
 
         *ret = (RunOptions) { .create = { .root = g->root, .rootless = g->rootless, .bundle = ".",
-                                          .console_fd = -EBADF } };
+                                          .console_fd = -EBADF, .systemd_cgroup = g->systemd_cgroup } };
         optind = 1;
         while ((c = getopt_long(argc, argv, run ? "+b:d" : "+b:", long_options, NULL)) >= 0)
                 switch (c) {

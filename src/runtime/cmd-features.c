@@ -63,8 +63,8 @@ static int add_linux(json_object *root) {
                 r = json_set(o, "cgroup", cgroup);
         if (r < 0 || (r = json_set_bool(cgroup, "v1", false)) < 0 ||
             (r = json_set_bool(cgroup, "v2", true)) < 0 ||
-            (r = json_set_bool(cgroup, "systemd", false)) < 0 ||
-            (r = json_set_bool(cgroup, "systemdUser", false)) < 0 ||
+            (r = json_set_bool(cgroup, "systemd", true)) < 0 ||
+            (r = json_set_bool(cgroup, "systemdUser", true)) < 0 ||
             (r = json_set_bool(cgroup, "rdma", true)) < 0 || (r = add_seccomp(o)) < 0 ||
             (r = json_set(o, "apparmor", new_enabled(true))) < 0 ||
             (r = json_set(o, "selinux", new_enabled(true))) < 0 ||

@@ -17,6 +17,7 @@
 #include "hooks.h"
 #include "kernel-call.h"
 #include "runtime-log.h"
+#include "systemd-cgroup.h"
 
 #define CONFIG_SIZE_MAX SPEC_SIZE_MAX
 #define EXIT_WAIT_MS 10000
@@ -158,6 +159,11 @@ int container_delete(const char *root, const char *id, bool force) {
         r = kill_everything(&s);
         if (r < 0 && status != STATUS_STOPPED && status != STATUS_CREATING)
                 return r;
+        if (s.scope) {
+                r = systemd_scope_remove(&s);
+                if (r < 0)
+                        return r;
+        }
         if (s.cgroup) {
                 r = cgroup_remove(s.cgroup);
                 if (r < 0)

@@ -9,6 +9,7 @@
 typedef struct CreateOptions {
         const char *root, *id, *bundle, *pid_file, *console_socket, *pidfd_socket;
         bool no_pivot, no_new_keyring;
+        bool systemd_cgroup; /* the cgroup is a scope of systemd */
         unsigned preserve_fds;
         RootlessMode rootless;
         int console_fd; /* a connected socket that stands for console_socket, or -EBADF */
@@ -33,7 +34,11 @@ typedef struct InitContext {
         const SeccompFilter *filter;
         const char *cgroup_mount, *rootfs;
         const int *source_fds;
-        int channel_fd, listen_fd, console_fd, cgroup_fd;
+        int channel_fd, listen_fd, console_fd;
+        int cgroup_fd;  /* where it is born, or -EBADF */
+        int helper_fd;  /* the parent's, not the child's */
+        bool moved;     /* it is moved to its cgroup meanwhile: CHANNEL_CGROUP */
+        bool in_cgroup; /* it is where it belongs and its cgroup namespace is made */
 } InitContext;
 
 int bundle_load(const char *path, Bundle *ret);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "container.h"
+#include "systemd-cgroup.h"
 
 /* The steps of a create that a restore takes too. */
 
@@ -13,6 +14,8 @@ typedef struct Undo {
         int pidfd;
         bool state;
         const char *pid_file;
+        SystemdScope scope;
+        const State *st; /* of the scope */
 } Undo;
 
 void undo_run(Undo *u);

@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -35,6 +36,7 @@
 #include "namespaces.h"
 #include "seccomp-cache.h"
 #include "sysctl.h"
+#include "systemd-cgroup.h"
 #include "terminal.h"
 
 /** undo_run - take away what was made so far: nothing of a failed create or restore stays. */
@@ -45,6 +47,7 @@ void undo_run(Undo *u) {
                         ;
         }
         (void) safe_close(u->pidfd);
+        systemd_scope_undo(&u->scope, u->st);
         if (u->cgroup_made > 0)
                 cgroup_remove_made(u->cgroup, u->cgroup_made);
         if (u->pid_file)
@@ -130,7 +133,7 @@ int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
         if (!S_ISDIR(stat_buf.st_mode))
                 return fail_errno(ENOTDIR, "root file system %s", root);
         st->rootfs = strdup(resolved);
-        r = choose_cgroup(s, o, &st->cgroup);
+        r = o->systemd_cgroup ? 0 : choose_cgroup(s, o, &st->cgroup);
         if (r < 0)
                 return r;
         st->oci_version = strdup(s->oci_version);
@@ -140,7 +143,7 @@ int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
         st->no_new_privs = s->process.no_new_privs;
         st->user_ns = s->ns[NS_USER].present;
         st->annotations = json_object_get(s->annotations);
-        return st->bundle && st->rootfs && st->cgroup && st->oci_version && st->created ? 0 : -ENOMEM;
+        return st->bundle && st->rootfs && st->oci_version && st->created ? 0 : -ENOMEM;
 }
 
 static int listen_for_start(const State *st) {
@@ -168,6 +171,7 @@ static _Noreturn void child_main(InitContext *c, int parent_end) {
         (void) close(parent_end);
         /* The lock belongs to the open file: held here it would outlive the parent. */
         (void) close(c->state->dir_fd);
+        (void) safe_close(c->helper_fd);
         r = init_run(c);
         if (c->channel_fd >= 0)
                 (void) channel_send(c->channel_fd, CHANNEL_ERROR,
@@ -298,6 +302,12 @@ static int send_pidfd(const char *path, int pidfd) {
         return fd < 0 ? fd : terminal_send(fd, pidfd);
 }
 
+static int limit_cgroup(int fd, const Spec *s, const State *st) {
+        int r = cgroup_resources_apply(fd, st->cgroup, s->resources, s->oci_version);
+
+        return r < 0 ? r : device_filter_apply(fd, s);
+}
+
 /**
  * create_cgroup - make the cgroup with its limits and its device filter.
  *
@@ -311,10 +321,30 @@ int create_cgroup(const Spec *s, State *st, Undo *u) {
         fd = cgroup_create(st->cgroup, &u->cgroup_made);
         if (fd < 0)
                 return fd;
-        r = cgroup_resources_apply(fd, st->cgroup, s->resources, s->oci_version);
-        if (r >= 0)
-                r = device_filter_apply(fd, s);
+        r = limit_cgroup(fd, s, st);
         return r < 0 ? r : TAKE_FD(fd);
+}
+
+/* The child's own words for why it died are better than systemd's about a process that is not there. */
+static int explain(int channel, int error) {
+        char text[CHANNEL_TEXT_MAX] = "";
+        struct pollfd p = { .fd = channel, .events = POLLIN };
+
+        if (poll(&p, 1, 0) > 0 && channel_receive(channel, text) == CHANNEL_ERROR)
+                return fail_text(ECHILD, "unable to start container process: %s", text);
+        return error;
+}
+
+static int enter_scope(const InitContext *c, State *st, Undo *u, int channel) {
+        _cleanup_close_ int fd = systemd_scope_enter(&u->scope, c->spec, st, u->pid);
+        int r;
+
+        if (fd < 0)
+                return explain(channel, fd);
+        r = channel_send(channel, CHANNEL_CGROUP, NULL);
+        if (r < 0)
+                return explain(channel, fail_errno(r, "the container process ended during set-up"));
+        return limit_cgroup(fd, c->spec, st);
 }
 
 /* From here on a killed create can be deleted together with its process. */
@@ -351,7 +381,12 @@ static int run_child(InitContext *c, State *st, Undo *u, int *ret_channel) {
         r = process_start_time(u->pid, &st->pid_start);
         if (r < 0)
                 return fail_errno(r, "start time of %d", (int) u->pid);
+        /* systemd is at work while the maps are written. */
+        if (u->scope.used && (r = systemd_scope_request(&u->scope, c->spec, st, u->pid)) < 0)
+                return r;
         r = map_ids(c, st, channel);
+        if (r >= 0 && u->scope.used)
+                r = enter_scope(c, st, u, channel);
         if (r >= 0 && early)
                 r = announce(c, st, u, channel);
         if (r >= 0)
@@ -376,7 +411,9 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, int 
         _cleanup_seccomp_ SeccompFilter filter = {};
         _cleanup_close_ int listen_fd = -EBADF, cgroup_fd = -EBADF;
         InitContext c = { .options = o, .spec = &b->spec, .state = st, .filter = &filter,
-                          .rootfs = st->rootfs, .listen_fd = -EBADF, .console_fd = o->console_fd };
+                          .rootfs = st->rootfs, .listen_fd = -EBADF, .console_fd = o->console_fd,
+                          .cgroup_fd = -EBADF, .moved = u->scope.used,
+                          .helper_fd = u->scope.used ? u->scope.helper.fd : -EBADF };
         int r;
 
         r = state_save(st);
@@ -391,8 +428,9 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, int 
         r = cgroup_find_mount(&c.cgroup_mount);
         if (r < 0)
                 return r;
-        c.cgroup_fd = cgroup_fd = create_cgroup(&b->spec, st, u);
-        if (cgroup_fd < 0) {
+        if (!u->scope.used)
+                c.cgroup_fd = cgroup_fd = create_cgroup(&b->spec, st, u);
+        if (!u->scope.used && cgroup_fd < 0) {
                 r = give_cgroup_up(&c, st, u, cgroup_fd);
                 if (r < 0)
                         return r;
@@ -417,24 +455,26 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, int 
  * Return: 0, or -errno with a message and nothing left behind.
  */
 int container_create(const CreateOptions *o, Bundle *bundle, State *ret, int *ret_start_fd) {
-        Undo u = { .root = o->root, .id = o->id, .pidfd = -EBADF };
         _cleanup_state_ State st = STATE_INIT;
+        Undo u = { .root = o->root, .id = o->id, .pidfd = -EBADF, .st = &st };
         int r;
 
+        if (o->systemd_cgroup && (r = systemd_scope_begin(&u.scope)) < 0)
+                return r;
         r = create_check(&bundle->spec, o);
-        if (r < 0)
-                return r;
-        r = state_make(o->root, o->id, &st);
-        if (r < 0)
-                return r;
-        u.state = true;
-        r = create_fill_state(&bundle->spec, o, &st);
-        if (r >= 0)
-                r = create_in(o, bundle, &st, &u, ret_start_fd);
-        if (r < 0) {
-                undo_run(&u);
-                return r;
+        if (r >= 0 && (r = state_make(o->root, o->id, &st)) >= 0) {
+                u.state = true;
+                r = create_fill_state(&bundle->spec, o, &st);
+                if (r >= 0 && u.scope.used)
+                        r = systemd_scope_name(&u.scope, &bundle->spec, &st);
+                if (r >= 0)
+                        r = create_in(o, bundle, &st, &u, ret_start_fd);
         }
+        if (r < 0)
+                undo_run(&u);
+        systemd_scope_done(&u.scope);
+        if (r < 0)
+                return r;
         (void) safe_close(u.pidfd);
         *ret = st;
         st = STATE_INIT;

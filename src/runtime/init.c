@@ -56,8 +56,28 @@ static int enter_user_namespace(const InitContext *c) {
         return process_enter_user_namespace(&c->spec->process);
 }
 
-/* clone3() would root a cgroup namespace at the parent's cgroup, so it is made from inside. */
-static int setup_identity(const InitContext *c) {
+/*
+ * clone3() would root a cgroup namespace at the parent's cgroup, so it is made from inside; and only once the
+ * process is where it belongs, for which it may have to wait.
+ */
+static int enter_cgroup(void *userdata) {
+        InitContext *c = userdata;
+
+        if (c->in_cgroup)
+                return 0;
+        if (c->moved) {
+                int r = channel_expect(c->channel_fd, CHANNEL_CGROUP);
+
+                if (r < 0)
+                        return r;
+        }
+        c->in_cgroup = true;
+        if (spec_has_new(c->spec, NS_CGROUP) && unshare(CLONE_NEWCGROUP) < 0)
+                return fail_errno(errno, "new cgroup namespace");
+        return 0;
+}
+
+static int setup_identity(InitContext *c) {
         const Spec *s = c->spec;
         int r;
 
@@ -66,8 +86,10 @@ static int setup_identity(const InitContext *c) {
                 return r;
         if (setsid() < 0)
                 return fail_errno(errno, "setsid");
-        if (spec_has_new(s, NS_CGROUP) && unshare(CLONE_NEWCGROUP) < 0)
-                return fail_errno(errno, "new cgroup namespace");
+        /* One that is being moved is waited for as late as possible. */
+        r = c->moved ? 0 : enter_cgroup(c);
+        if (r < 0)
+                return r;
         if (s->hostname && sethostname(s->hostname, strlen(s->hostname)) < 0)
                 return fail_errno(errno, "sethostname");
         if (s->domainname && setdomainname(s->domainname, strlen(s->domainname)) < 0)
@@ -122,10 +144,11 @@ static int run_host_hooks(const InitContext *c) {
         return hooks_run(c->spec, HOOK_CREATE_CONTAINER, c->state, STATUS_CREATING);
 }
 
-static int setup_root(const InitContext *c, int *ret_peer) {
+static int setup_root(InitContext *c, int *ret_peer) {
         _cleanup_close_ int root_fd = -EBADF, null_fd = -EBADF;
         MountContext mounts = { .spec = c->spec, .bundle = c->state->bundle, .source_fds = c->source_fds,
-                                .cgroup_mount = c->cgroup_mount };
+                                .cgroup_mount = c->cgroup_mount,
+                                .before_cgroup = enter_cgroup, .userdata = c };
         int r;
 
         mounts.root_fd = root_fd = rootfs_prepare(c->spec, c->rootfs);
@@ -142,6 +165,8 @@ static int setup_root(const InitContext *c, int *ret_peer) {
         if (r < 0)
                 return r;
         r = setup_terminal(c, root_fd, ret_peer);
+        if (r >= 0)
+                r = enter_cgroup(c);
         if (r < 0)
                 return r;
         r = run_host_hooks(c);

@@ -178,6 +178,9 @@ static int make_cgroup(const MountContext *c, const SpecMount *m) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
+        r = c->before_cgroup ? c->before_cgroup(c->userdata) : 0;
+        if (r < 0)
+                return r;
         if (c->spec->ns[NS_CGROUP].present) {
                 fd = mount_new_fs("cgroup2", "cgroup", NULL, (unsigned) m->attr_set);
                 if (fd >= 0 || !c->spec->ns[NS_USER].present)

@@ -9,6 +9,8 @@ typedef struct MountContext {
         int root_fd;
         const int *source_fds; /* per mount: a detached tree opened by the parent, or -EBADF; may be NULL */
         const char *cgroup_mount; /* where the host has cgroup2 */
+        int (*before_cgroup)(void *userdata); /* called before a cgroup mount; may be NULL */
+        void *userdata;
 } MountContext;
 
 int mounts_open_sources(const Spec *s, const char *bundle, int **ret);

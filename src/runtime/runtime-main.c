@@ -90,6 +90,8 @@ static int help(void) {
                       "  --rootless true|false|auto  whether to do without a cgroup where none may be made\n"
                       "                           (default auto: for ordinary users and in user namespaces)\n"
                       "  --debug                  log more\n"
+                      "  --systemd-cgroup         the cgroup is a scope of systemd\n"
+                      "  --cgroup-manager cgroupfs|systemd   the same choice in crun's words\n"
                       "  --version, --help\n");
         return 0;
 }
@@ -129,10 +131,11 @@ static int parse_globals(int argc, char **argv, Options *o) {
                         o->globals.debug = true;
                         break;
                 case OPT_SYSTEMD_CGROUP:
-                        r = fail_text(EOPNOTSUPP, "--systemd-cgroup is not supported");
+                        o->globals.systemd_cgroup = true;
                         break;
                 case OPT_CGROUP_MANAGER:
-                        if (!streq(optarg, "cgroupfs"))
+                        o->globals.systemd_cgroup = streq(optarg, "systemd");
+                        if (!streq(optarg, "cgroupfs") && !o->globals.systemd_cgroup)
                                 r = fail_text(EOPNOTSUPP, "--cgroup-manager %s is not supported", optarg);
                         break;
                 case OPT_ROOTLESS:

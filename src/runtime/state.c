@@ -33,6 +33,7 @@ void state_done(State *s) {
         free(s->bundle);
         free(s->rootfs);
         free(s->cgroup);
+        free(s->scope);
         free(s->created);
         free(s->oci_version);
         json_object_put(s->annotations);
@@ -104,7 +105,9 @@ int state_save(const State *s) {
         if (!o || json_set_str(o, "ociVersion", s->oci_version) < 0 || json_set_str(o, "id", s->id) < 0 ||
             json_set_int(o, "pid", s->pid) < 0 || json_set_int(o, "pidStart", (int64_t) s->pid_start) < 0 ||
             json_set_str(o, "bundle", s->bundle) < 0 || json_set_str(o, "rootfs", s->rootfs) < 0 ||
-            json_set_str(o, "cgroup", s->cgroup) < 0 || json_set_str(o, "created", s->created) < 0 ||
+            (s->cgroup && json_set_str(o, "cgroup", s->cgroup) < 0) ||
+            (s->scope && json_set_str(o, "scope", s->scope) < 0) ||
+            json_set_bool(o, "scopeUser", s->scope_user) < 0 || json_set_str(o, "created", s->created) < 0 ||
             json_set_bool(o, "hooks", s->any_hook) < 0 ||
             json_set_bool(o, "noNewPrivileges", s->no_new_privs) < 0 ||
             json_set_bool(o, "madeCgroup", s->made_cgroup) < 0 ||
@@ -131,6 +134,7 @@ static void state_fill(State *s, json_object *o) {
         s->bundle = dup_key(o, "bundle");
         s->rootfs = dup_key(o, "rootfs");
         s->cgroup = dup_key(o, "cgroup");
+        s->scope = dup_key(o, "scope");
         s->created = dup_key(o, "created");
         s->oci_version = dup_key(o, "ociVersion");
         (void) json_get_int(o, "pid", 0, INT32_MAX, &pid);
@@ -139,6 +143,7 @@ static void state_fill(State *s, json_object *o) {
         (void) json_get_bool(o, "noNewPrivileges", &s->no_new_privs);
         (void) json_get_bool(o, "madeCgroup", &s->made_cgroup);
         (void) json_get_bool(o, "userNamespace", &s->user_ns);
+        (void) json_get_bool(o, "scopeUser", &s->scope_user);
         s->pid = (pid_t) pid;
         s->pid_start = (uint64_t) start;
         s->annotations = json_object_get(json_get(o, "annotations"));

@@ -21,11 +21,14 @@ typedef enum ContainerStatus {
 
 typedef struct State {
         char *id;
-        char *bundle, *rootfs, *cgroup, *created, *oci_version;
+        char *bundle, *rootfs, *created, *oci_version;
+        char *cgroup; /* NULL: systemd has not made it yet */
+        char *scope;  /* the unit of the systemd cgroup driver, or NULL */
         pid_t pid;
         uint64_t pid_start;
         bool any_hook, no_new_privs, made_cgroup;
         bool user_ns;
+        bool scope_user; /* the unit is of the user's manager */
         json_object *annotations;
         int dir_fd;
 } State;

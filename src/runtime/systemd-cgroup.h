@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "scope-helper.h"
+#include "spec.h"
+#include "state.h"
+
+/* The systemd cgroup driver during a create. */
+typedef struct SystemdScope {
+        ScopeHelper helper;
+        bool used; /* this driver is asked for */
+        bool user; /* the user's manager, not the system's */
+        bool made; /* systemd was asked for the scope and may have made it */
+        char *slice;
+} SystemdScope;
+
+int systemd_scope_begin(SystemdScope *x);
+int systemd_scope_name(SystemdScope *x, const Spec *s, State *st);
+int systemd_scope_request(SystemdScope *x, const Spec *s, const State *st, pid_t pid);
+int systemd_scope_enter(SystemdScope *x, const Spec *s, State *st, pid_t pid);
+void systemd_scope_undo(SystemdScope *x, const State *st);
+void systemd_scope_done(SystemdScope *x);
+
+int systemd_scope_remove(const State *st);
