@@ -57,8 +57,8 @@ static int enter_user_namespace(const InitContext *c) {
 }
 
 /*
- * clone3() would root a cgroup namespace at the parent's cgroup, so it is made from inside; and only once the
- * process is where it belongs, for which it may have to wait.
+ * clone3() would root a cgroup namespace at the parent's cgroup, so it is made from inside; and only once
+ * the process is where it belongs, for which it may have to wait.
  */
 static int enter_cgroup(void *userdata) {
         InitContext *c = userdata;

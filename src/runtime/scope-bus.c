@@ -36,7 +36,8 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *reter
         ScopeBus *b = userdata;
         uint32_t id;
 
-        if (!b->unit || sd_bus_message_read(m, "uoss", &id, &path, &unit, &result) < 0 || !streq(unit, b->unit))
+        if (!b->unit || sd_bus_message_read(m, "uoss", &id, &path, &unit, &result) < 0 ||
+            !streq(unit, b->unit))
                 return 0;
         if (set_text(&b->job_gone, path) < 0 || set_text(&b->job_result, result) < 0)
                 return -ENOMEM;
@@ -86,9 +87,10 @@ void scope_bus_open(ScopeBus *b, bool user) {
         *b = (ScopeBus) {};
         r = user ? open_user(&b->bus) : open_system(&b->bus);
         if (r >= 0)
-                r = sd_bus_match_signal_async(b->bus, NULL, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-                                              "org.freedesktop.systemd1.Manager", "JobRemoved", on_job_removed, NULL,
-                                              b);
+                r = sd_bus_match_signal_async(b->bus, NULL, "org.freedesktop.systemd1",
+                                              "/org/freedesktop/systemd1",
+                                              "org.freedesktop.systemd1.Manager", "JobRemoved",
+                                              on_job_removed, NULL, b);
         b->open_error = r < 0 ? r : 0;
         /* Authentication makes progress while the request is still being written on the other side. */
         while (r > 0)
@@ -123,21 +125,25 @@ static int append_number(sd_bus_message *m, char type, const char *text) {
 
         switch (type) {
         case 'y':
-                return parse_u64(text, UINT8_MAX, &u) < 0 ? -EBADMSG : sd_bus_message_append(m, "y", (uint8_t) u);
+                return parse_u64(text, UINT8_MAX, &u) < 0 ? -EBADMSG
+                                                          : sd_bus_message_append(m, "y", (uint8_t) u);
         case 'n':
-                return parse_i64(text, INT16_MIN, INT16_MAX, &i) < 0 ? -EBADMSG :
-                                                                       sd_bus_message_append(m, "n", (int16_t) i);
+                return parse_i64(text, INT16_MIN, INT16_MAX, &i) < 0
+                                       ? -EBADMSG
+                                       : sd_bus_message_append(m, "n", (int16_t) i);
         case 'q':
                 return parse_u64(text, UINT16_MAX, &u) < 0 ? -EBADMSG :
                                                              sd_bus_message_append(m, "q", (uint16_t) u);
         case 'i':
-                return parse_i64(text, INT32_MIN, INT32_MAX, &i) < 0 ? -EBADMSG :
-                                                                       sd_bus_message_append(m, "i", (int32_t) i);
+                return parse_i64(text, INT32_MIN, INT32_MAX, &i) < 0
+                                       ? -EBADMSG
+                                       : sd_bus_message_append(m, "i", (int32_t) i);
         case 'u':
                 return parse_u64(text, UINT32_MAX, &u) < 0 ? -EBADMSG :
                                                              sd_bus_message_append(m, "u", (uint32_t) u);
         case 'x':
-                return parse_i64(text, INT64_MIN, INT64_MAX, &i) < 0 ? -EBADMSG : sd_bus_message_append(m, "x", i);
+                return parse_i64(text, INT64_MIN, INT64_MAX, &i) < 0 ? -EBADMSG
+                                                                     : sd_bus_message_append(m, "x", i);
         case 't':
                 return parse_u64(text, UINT64_MAX, &u) < 0 ? -EBADMSG : sd_bus_message_append(m, "t", u);
         case 'd':
@@ -152,8 +158,9 @@ static int append_basic(sd_bus_message *m, char type, const char *text) {
         if (type == 's')
                 return sd_bus_message_append(m, "s", text);
         if (type == 'b')
-                return !streq(text, "0") && !streq(text, "1") ? -EBADMSG :
-                                                                sd_bus_message_append(m, "b", text[0] == '1');
+                return !streq(text, "0") && !streq(text, "1")
+                                       ? -EBADMSG
+                                       : sd_bus_message_append(m, "b", text[0] == '1');
         return append_number(m, type, text);
 }
 
@@ -378,8 +385,8 @@ static int has_description(ScopeBus *b, const char *description) {
 
         if (sd_bus_path_encode("/org/freedesktop/systemd1/unit", b->unit, &path) < 0)
                 return -ENOMEM;
-        if (sd_bus_get_property_string(b->bus, "org.freedesktop.systemd1", path, "org.freedesktop.systemd1.Unit",
-                                       "Description", NULL, &text) < 0)
+        if (sd_bus_get_property_string(b->bus, "org.freedesktop.systemd1", path,
+                                       "org.freedesktop.systemd1.Unit", "Description", NULL, &text) < 0)
                 return 0;
         return streq(text, description);
 }

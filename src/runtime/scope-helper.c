@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Starting berth-runtime-scope and talking to it. It is started as early as possible: its dynamic linking and its
- * way to the manager happen while we parse, clone and mount. It is ended by SIGKILL, as it has nothing to
- * put away, and always reaped: nobody else may find a child he does not know.
+ * Starting berth-runtime-scope and talking to it. It is started as early as possible: its dynamic linking
+ * and its way to the manager happen while we parse, clone and mount. It is ended by SIGKILL, as it has
+ * nothing to put away, and always reaped: nobody else may find a child he does not know.
  */
 #include "scope-helper.h"
 

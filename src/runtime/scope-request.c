@@ -17,7 +17,8 @@ bool scope_type_is_known(const char *type) {
         return false;
 }
 
-/** scope_property_name_is_valid - whether @name looks like a property: letters and digits, a capital first. */
+/** scope_property_name_is_valid - whether @name looks like a property: letters and digits, a capital first.
+ */
 bool scope_property_name_is_valid(const char *name) {
         size_t n = strlen(name);
 

@@ -5,10 +5,10 @@
 #include "../shared/fields.h"
 
 /*
- * What berth-runtime asks of berth-runtime-scope, over a SEQPACKET socket (docs/contracts.md section 9): fields text
- * with the verb, the unit, and one line `property=NAME TYPE VALUE` for each property. TYPE is a D-Bus type of
- * the list in scope_type_is_known(); the items of an array are lines of VALUE, the members of a struct are
- * divided by the first space.
+ * What berth-runtime asks of berth-runtime-scope, over a SEQPACKET socket (docs/contracts.md section 9):
+ * fields text with the verb, the unit, and one line `property=NAME TYPE VALUE` for each property. TYPE is a
+ * D-Bus type of the list in scope_type_is_known(); the items of an array are lines of VALUE, the members of
+ * a struct are divided by the first space.
  */
 #define SCOPE_HELPER_NAME "berth-runtime-scope"
 #define SCOPE_HELPER_FD 3

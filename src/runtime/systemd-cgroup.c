@@ -55,8 +55,8 @@ static void describe(const State *st, char ret[DESCRIPTION_MAX]) {
 }
 
 /*
- * No default dependencies: whoever manages the container stops it at shutdown. Delegated, so that the payload
- * may have cgroups of its own and systemd does not touch what is below.
+ * No default dependencies: whoever manages the container stops it at shutdown. Delegated, so that the
+ * payload may have cgroups of its own and systemd does not touch what is below.
  */
 static int put_basics(Buffer *b, const SystemdScope *x, const State *st, pid_t pid) {
         static const char *const on[] = { "Delegate", "CPUAccounting", "MemoryAccounting", "IOAccounting",
@@ -124,7 +124,8 @@ static int stop_unit(ScopeHelper *h, const State *st) {
         int r;
 
         r = scope_request_begin(&b, SCOPE_VERB_STOP, st->scope);
-        /* A create that was killed may not have come to the point where the unit's name was known to be free. */
+        /* A create that was killed may not have come to the point where the unit's name was known to be
+         * free. */
         if (r >= 0 && !st->cgroup) {
                 describe(st, description);
                 r = fields_put(&b, '\n', "description", description);

@@ -17,7 +17,8 @@ void scope_name_done(ScopeName *n) {
 static bool unit_is_valid(const char *s, const char *suffix) {
         size_t n = strlen(s);
 
-        return n > strlen(suffix) && n <= UNIT_NAME_MAX && endswith(s, suffix) && s[0] != '.' && s[0] != '@' &&
+        return n > strlen(suffix) && n <= UNIT_NAME_MAX && endswith(s, suffix) && s[0] != '.' &&
+               s[0] != '@' &&
                strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@") == n;
 }
 
@@ -50,10 +51,11 @@ static int fill(const char *path, const char *const parts[3], bool user, ScopeNa
         else
                 n->slice = strdup(streq(parts[0], "-") ? "-.slice" : parts[0]);
         if (endswith(parts[2], ".slice"))
-                return fail_text(EOPNOTSUPP,
-                                 "config.json: linux.cgroupsPath: \"%s\": a container in a .slice of its own "
-                                 "is not supported",
-                                 path);
+                return fail_text(
+                                EOPNOTSUPP,
+                                "config.json: linux.cgroupsPath: \"%s\": a container in a .slice of its own "
+                                "is not supported",
+                                path);
         /* As crun has it: without a prefix there is no dash, and a scope's full name is taken as it is. */
         if (endswith(parts[2], ".scope"))
                 n->unit = strdup(parts[2]);

@@ -75,6 +75,7 @@ def base_config():
 
 class Bundle:
     """A fresh bundle: change .config, then .run() a shell command in it, or .create() it."""
+    options = ()  # global ones of the runtime
 
     def __init__(self, *args):
         global counter
@@ -107,7 +108,7 @@ class Bundle:
 
     def run(self, check=0, **kw):
         self.save()
-        r = rt("run", "--bundle", self.path, self.id, check=check, **kw)
+        r = rt(*self.options, "run", "--bundle", self.path, self.id, check=check, **kw)
         self.gone()
         return r
 
@@ -115,8 +116,8 @@ class Bundle:
         """create must fail, say text, and leave nothing."""
         self.save()
         log = self.path + "/log"
-        r = run(RUNTIME, "--root", ROOT, "--log", log, "--log-format", "json", "create", "--bundle", self.path, self.id,
-                check=None, **kw)
+        r = run(RUNTIME, "--root", ROOT, "--log", log, "--log-format", "json", *self.options, "create", "--bundle", self.path,
+                self.id, check=None, **kw)
         assert r.code != 0, r
         with open(log) as f:
             last = json.loads(f.read().splitlines()[-1])
@@ -135,7 +136,7 @@ class Bundle:
         pid_file = self.path + "/pid"
         # The payload inherits stdio: pipes of ours would never end.
         with open(self.path + "/out", "ab") as out:
-            p = subprocess.run([RUNTIME, "--root", ROOT, "create", "--bundle", self.path, "--pid-file", pid_file,
+            p = subprocess.run([RUNTIME, "--root", ROOT, *self.options, "create", "--bundle", self.path, "--pid-file", pid_file,
                                 *options, self.id], stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=30, **kw)
         with open(self.path + "/out") as f:
             assert p.returncode == 0, f.read()

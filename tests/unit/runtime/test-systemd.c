@@ -11,7 +11,7 @@ static void named(const char *path, bool user, const char *slice, const char *un
         _cleanup_scope_name_ ScopeName n = {};
 
         if (scope_name_parse(path, "id", user, &n) < 0)
-                fail_msg("%s: %s", path, fail_message());
+                fail_msg("%s: %s", path ? path : "no path", fail_message());
         assert_string_equal(n.slice, slice);
         assert_string_equal(n.unit, unit);
 }
@@ -59,7 +59,8 @@ static void test_request_goes_there_and_back(void **state) {
 
         assert_int_equal(scope_request_begin(&b, SCOPE_VERB_START, "a.scope"), 0);
         assert_int_equal(scope_request_put(&b, "Description", "s", "two  words\nand a \\ line"), 0);
-        assert_int_equal(scope_request_putf(&b, "DeviceAllow", "a(ss)", "%s\n%s", "char-* m", "/dev/x rw"), 0);
+        assert_int_equal(scope_request_putf(&b, "DeviceAllow", "a(ss)", "%s\n%s", "char-* m", "/dev/x rw"),
+                         0);
         assert_int_equal(fields_parse(b.data, b.size, '\n', &f), 0);
         assert_string_equal(fields_get(&f, "verb"), "start");
         assert_string_equal(fields_get(&f, "unit"), "a.scope");
@@ -73,9 +74,9 @@ static void test_request_goes_there_and_back(void **state) {
 }
 
 static void test_malformed_properties(void **state) {
-        static const char *const bad[] = { "",           "Name",         "Name s",      "name s x", "Name z x",
-                                           "Name ss x",  "N;ame s x",    " s x",        "Name  x",  "Name a(sv) x",
-                                           "Name aas x", "Name a(ss x" };
+        static const char *const bad[] = { "",         "Name",         "Name s",     "name s x",
+                                           "Name z x", "Name ss x",    "N;ame s x",  " s x",
+                                           "Name  x",  "Name a(sv) x", "Name aas x", "Name a(ss x" };
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
                 ScopeProperty p = {};
