@@ -113,8 +113,3 @@ int cmd_pause(const Globals *g, int argc, char **argv) {
 int cmd_resume(const Globals *g, int argc, char **argv) {
         return set_frozen(g, argc, argv, false);
 }
-
-/** cmd_checkpoint - checkpoint and restore: refused. */
-int cmd_checkpoint(const Globals *g, int argc, char **argv) {
-        return fail_text(EOPNOTSUPP, "%s is not supported", argv[0]);
-}

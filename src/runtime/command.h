@@ -18,7 +18,8 @@ typedef int (*CommandFunction)(const Globals *g, int argc, char **argv);
 typedef struct Command {
         const char *name, *arguments, *summary;
         CommandFunction run;
-        int failure; /* exit status of a failed run */
+        int failure;         /* exit status of a failed run */
+        const char *options; /* lines for --help; NULL: all is in the manual page */
 } Command;
 
 int command_usage(const char *name, const char *problem);
@@ -39,4 +40,6 @@ int cmd_update(const Globals *g, int argc, char **argv);
 int cmd_events(const Globals *g, int argc, char **argv);
 int cmd_features(const Globals *g, int argc, char **argv);
 int cmd_spec(const Globals *g, int argc, char **argv);
+extern const char checkpoint_help[], restore_help[];
 int cmd_checkpoint(const Globals *g, int argc, char **argv);
+int cmd_restore(const Globals *g, int argc, char **argv);

@@ -32,8 +32,10 @@ static const Command commands[] = {
         { "events", "--stats ID", "print resource usage as JSON", cmd_events, 1 },
         { "features", "", "print what this runtime supports as JSON", cmd_features, 1 },
         { "spec", "[--bundle DIR]", "write a config.json to start from", cmd_spec, 1 },
-        { "checkpoint", "ID", "not supported", cmd_checkpoint, 1 },
-        { "restore", "ID", "not supported", cmd_checkpoint, 1 },
+        { "checkpoint", "[OPTIONS] ID", "write a running container into a directory", cmd_checkpoint, 1,
+          checkpoint_help },
+        { "restore", "[OPTIONS] ID", "make a container again from a checkpoint", cmd_restore, 1,
+          restore_help },
 };
 
 enum {
@@ -93,6 +95,16 @@ static int help(void) {
                       "  --systemd-cgroup         the cgroup is a scope of systemd\n"
                       "  --cgroup-manager cgroupfs|systemd   the same choice in crun's words\n"
                       "  --version, --help\n");
+        return 0;
+}
+
+static int help_command(const Command *c) {
+        (void) printf("Usage: berth-runtime [GLOBAL OPTIONS] %s %s\n\n%s\n", c->name, c->arguments,
+                      c->summary);
+        if (c->options)
+                (void) printf("\nOptions:\n%s", c->options);
+        else
+                (void) printf("\nAll options are in berth-runtime(8).\n");
         return 0;
 }
 
@@ -209,6 +221,9 @@ int main(int argc, char **argv) {
                 r = fail_text(EINVAL, "no command given, try --help");
         if (r >= 0) {
                 c = find_command(argv[optind]);
+                if (c && optind + 1 < argc &&
+                    (streq(argv[optind + 1], "--help") || streq(argv[optind + 1], "-h")))
+                        return help_command(c);
                 r = c ? 0 : fail_text(EINVAL, "unknown command \"%s\", try --help", argv[optind]);
         }
         if (r >= 0) {

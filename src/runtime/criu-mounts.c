@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which mounts criu saves and makes again by itself (proc, tmpfs with its content, devpts, ...), and which
+ * are the host's: binds, masks and the cgroup. The latter are "external": named at the checkpoint by the
+ * path that config.json has, and given a source of the host again at the restore. Nothing but config.json
+ * decides about sources, so a container cannot have another file of the host mounted by what it did.
+ */
+#include "criu-mounts.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "../basic/fd.h"
+#include "../basic/file.h"
+#include "../basic/str.h"
+#include "cgroup.h"
+#include "error.h"
+#include "kernel-call.h"
+#include "root-path.h"
+
+#define MOUNTINFO_MAX (16 * 1024 * 1024)
+
+/* Those that every container has. They are bound where nodes may not be made, as in a user namespace. */
+static const char *const default_devices[] = { "/dev/null",    "/dev/zero", "/dev/full", "/dev/random",
+                                             "/dev/urandom", "/dev/tty" };
+
+static bool is_cgroup(const SpecMount *m) {
+        return !m->bind && (streq(m->type, "cgroup") || streq(m->type, "cgroup2"));
+}
+
+/** criu_mounts_check - what could not be made again as it was is refused. Return: 0, or -EOPNOTSUPP. */
+int criu_mounts_check(const Spec *s) {
+        if (!spec_has_new(s, NS_MOUNT))
+                return fail_text(
+                                EOPNOTSUPP,
+                                "checkpoint: a container without a mount namespace of its own is not supported");
+        for (size_t i = 0; i < s->n_mounts; i++)
+                if (s->mounts[i].idmap)
+                        return fail_text(EOPNOTSUPP, "checkpoint: the id-mapped mount %s is not supported",
+                                         s->mounts[i].destination);
+        return 0;
+}
+
+/* The line of mount @id, at its number. */
+static const char *find_line(const char *mountinfo, uint64_t id) {
+        for (const char *p = mountinfo; *p;) {
+                const char *end = strchrnul(p, '\n');
+
+                if (strtoull(p, NULL, 10) == id)
+                        return p;
+                p = *end ? end + 1 : end;
+        }
+        return NULL;
+}
+
+/** criu_mounts_have - whether mount @id is in a mountinfo text. */
+bool criu_mounts_have(const char *mountinfo, uint64_t id) {
+        return find_line(mountinfo, id);
+}
+
+/* The fifth field, with the kernel's \ooo undone. */
+static char *mount_point_of(const char *line) {
+        const char *p = line, *end;
+        char *point, *q;
+
+        for (unsigned i = 0; i < 4; i++) {
+                p += strcspn(p, " \n");
+                if (*p != ' ')
+                        return NULL;
+                p++;
+        }
+        end = p + strcspn(p, " \n");
+        point = q = malloc((size_t) (end - p) + 1);
+        if (!point)
+                return NULL;
+        while (p < end)
+                if (p[0] == '\\' && end - p >= 4) {
+                        *q++ = (char) ((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0'));
+                        p += 4;
+                } else
+                        *q++ = *p++;
+        *q = 0;
+        return point;
+}
+
+/* Return: 1 with the place of the mount that @path of the container is the root of, 0 if it is none (any
+ * more), -errno. */
+static int find_mount(int root_fd, const char *mountinfo, const char *path, bool *ret_directory,
+                      char **ret_point) {
+        _cleanup_close_ int fd = root_path_open(root_fd, path, 0);
+        const char *line;
+        struct statx sx;
+        char *point;
+
+        if (fd == -ENOENT || fd == -ENOTDIR)
+                return 0;
+        if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, &sx) < 0)
+                return fail_errno(fd < 0 ? fd : errno, "checkpoint: mount %s", path);
+        if (!(sx.stx_mask & STATX_MNT_ID) || !(sx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT))
+                return fail_text(EOPNOTSUPP, "checkpoint: this kernel does not tell about mounts");
+        line = find_line(mountinfo, sx.stx_mnt_id);
+        if (!(sx.stx_attributes & STATX_ATTR_MOUNT_ROOT) || !line)
+                return 0;
+        point = mount_point_of(line);
+        if (!point)
+                return -ENOMEM;
+        *ret_directory = S_ISDIR(sx.stx_mode);
+        *ret_point = point;
+        return 1;
+}
+
+typedef struct Dump {
+        CriuCall *call;
+        int root_fd;
+        const char *mountinfo;
+} Dump;
+
+static int add_mount(const Dump *d, const char *path, bool only_file) {
+        _cleanup_free_ char *point = NULL;
+        bool directory = false;
+        int r;
+
+        r = find_mount(d->root_fd, d->mountinfo, path, &directory, &point);
+        if (r > 0 && !(directory && only_file))
+                criu_add_external(d->call, "mnt[%s]:%s", point, path);
+        return r < 0 ? r : 0;
+}
+
+/** criu_mounts_dump - name the mounts of a running container that are the host's. */
+int criu_mounts_dump(CriuCall *c, const Spec *s, const State *st) {
+        _cleanup_free_ char *mountinfo = NULL;
+        _cleanup_close_ int root_fd = -EBADF;
+        Dump d = { .call = c };
+        char path[64];
+        int r;
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int) st->pid);
+        r = read_file_at(AT_FDCWD, path, MOUNTINFO_MAX, &mountinfo, NULL);
+        if (r < 0)
+                return fail_errno(r, "read %s", path);
+        (void) snprintf(path, sizeof(path), "/proc/%d/root", (int) st->pid);
+        root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (root_fd < 0)
+                return fail_errno(errno, "open %s", path);
+        d.root_fd = root_fd;
+        d.mountinfo = mountinfo;
+        for (size_t i = 0; i < s->n_mounts; i++)
+                if (s->mounts[i].bind || is_cgroup(&s->mounts[i])) {
+                        r = add_mount(&d, s->mounts[i].destination, false);
+                        if (r < 0)
+                                return r;
+                }
+        for (const char **p = s->masked; p && *p; p++) {
+                r = add_mount(&d, *p, true);
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(default_devices); i++)
+                r = add_mount(&d, default_devices[i], true);
+        for (size_t i = 0; r >= 0 && i < s->n_devices; i++)
+                r = add_mount(&d, s->devices[i].path, true);
+        return r;
+}
+
+static bool is_below(const char *path, const char *directory) {
+        const char *rest = startswith(path, directory);
+        size_t n = strlen(directory);
+
+        return rest && (*rest == '/' || (*rest && n > 0 && directory[n - 1] == '/'));
+}
+
+/* A fresh copy of the root file system may lack the places of mounts; what lies in another mount is that
+ * one's business. */
+static int make_place(const Spec *s, int root_fd, size_t i, bool directory) {
+        const SpecMount *m = &s->mounts[i];
+        _cleanup_close_ int fd = -EBADF;
+
+        for (size_t j = 0; j < s->n_mounts; j++)
+                if (j != i && is_below(m->destination, s->mounts[j].destination))
+                        return 0;
+        fd = root_path_ensure(root_fd, m->destination, directory, 0);
+        return fd < 0 ? fail_errno(fd, "restore: mount %s: destination", m->destination) : 0;
+}
+
+/* Return: where the host has what is mounted at @m; owned by the caller; NULL on ENOMEM. */
+static char *source_of(const Spec *s, const SpecMount *m, const State *st, const char *cgroup_mount) {
+        if (is_cgroup(m))
+                return s->ns[NS_CGROUP].present ? str_concat(cgroup_mount, st->cgroup)
+                                                : strdup(cgroup_mount);
+        return m->source[0] == '/' ? strdup(m->source) : str_concat(st->bundle, "/", m->source);
+}
+
+/** criu_mounts_restore - give the host's mounts their sources again and make places to mount on. */
+int criu_mounts_restore(CriuCall *c, const Spec *s, const State *st) {
+        _cleanup_close_ int root_fd = open(st->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        const char *cgroup_mount;
+        int r;
+
+        if (root_fd < 0)
+                return fail_errno(errno, "root file system %s", st->rootfs);
+        r = cgroup_find_mount(&cgroup_mount);
+        for (size_t i = 0; r >= 0 && i < s->n_mounts; i++) {
+                const SpecMount *m = &s->mounts[i];
+                _cleanup_free_ char *source = NULL;
+                struct stat sb = { .st_mode = S_IFDIR };
+
+                if (m->bind || is_cgroup(m)) {
+                        source = source_of(s, m, st, cgroup_mount);
+                        if (!source)
+                                return -ENOMEM;
+                        if (stat(source, &sb) < 0)
+                                return fail_errno(errno, "mount %s on %s", source, m->destination);
+                        criu_add_external(c, "mnt[%s]:%s", m->destination, source);
+                }
+                r = make_place(s, root_fd, i, S_ISDIR(sb.st_mode));
+        }
+        for (const char **p = s->masked; r >= 0 && p && *p; p++)
+                criu_add_external(c, "mnt[%s]:/dev/null", *p);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(default_devices); i++)
+                criu_add_external(c, "mnt[%s]:%s", default_devices[i], default_devices[i]);
+        for (size_t i = 0; r >= 0 && i < s->n_devices; i++)
+                criu_add_external(c, "mnt[%s]:%s", s->devices[i].path, s->devices[i].path);
+        return r;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "criu.h"
+#include "spec.h"
+#include "state.h"
+
+int criu_mounts_check(const Spec *s);
+int criu_mounts_dump(CriuCall *c, const Spec *s, const State *st);
+int criu_mounts_restore(CriuCall *c, const Spec *s, const State *st);
+bool criu_mounts_have(const char *mountinfo, uint64_t id);
