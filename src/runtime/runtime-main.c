@@ -31,7 +31,7 @@ static const Command commands[] = {
         { "update", "[OPTIONS] ID", "change resource limits", cmd_update, 1 },
         { "events", "--stats ID", "print resource usage as JSON", cmd_events, 1 },
         { "features", "", "print what this runtime supports as JSON", cmd_features, 1 },
-        { "spec", "[--bundle DIR]", "write a config.json to start from", cmd_spec, 1 },
+        { "spec", "[--bundle DIR] [--rootless]", "write a config.json to start from", cmd_spec, 1 },
         { "checkpoint", "[OPTIONS] ID", "write a running container into a directory", cmd_checkpoint, 1,
           checkpoint_help },
         { "restore", "[OPTIONS] ID", "make a container again from a checkpoint", cmd_restore, 1,

@@ -475,3 +475,19 @@ def test_created_process_is_closed_to_its_user():
         r = as_user("ls", "-l", "/proc/%d/%s" % (b.pid, name), check=None)
         assert "ermission denied" in r.err, (name, r)
     b.delete()
+
+
+# --- spec ------------------------------------------------------------------------------------------------
+
+def test_spec():
+    b = UserBundle()
+    rt("spec", "--rootless", "--bundle", b.path)
+    assert "exists" in rt("spec", "--rootless", "--bundle", b.path, check=1).err
+    with open(b.path + "/config.json") as f:
+        b.config = json.load(f)
+    ours = {"containerID": 0, "hostID": UID, "size": 1}
+    assert b.linux["uidMappings"] == [ours] and b.linux["gidMappings"] == [ours]
+    assert sorted(n["type"] for n in b.linux["namespaces"]) == ["cgroup", "ipc", "mount", "pid", "user", "uts"]
+    r = rt("run", "--bundle", b.path, b.id, input="id -u; ls /sys/class; exit 9\n", check=9)
+    assert r.out.replace("\r", "").count("\n0\n") == 1 and "net" in r.out, r
+    assert rt("spec", "--rootless", "--bundle", HOME + "/nowhere", check=1).err.startswith("write /home")
