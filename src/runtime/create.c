@@ -34,6 +34,8 @@
 #include "kernel-call.h"
 #include "mounts.h"
 #include "namespaces.h"
+#include "oom-score.h"
+#include "process.h"
 #include "seccomp-cache.h"
 #include "sysctl.h"
 #include "systemd-cgroup.h"
@@ -264,6 +266,12 @@ static int spawn_init(InitContext *c, State *st, Undo *u, int *ret_channel) {
 static int map_ids(const InitContext *c, const State *st, int channel) {
         int r;
 
+        if (!c->spec->ns[NS_USER].present)
+                return 0;
+        process_raise_limits(st->pid, &c->spec->process);
+        r = oom_score_apply_outside(st->pid, &c->spec->process);
+        if (r < 0)
+                return r;
         if (c->spec->ns[NS_USER].path)
                 return joined_maps_check(c->spec, st->pid);
         if (!spec_has_new(c->spec, NS_USER))

@@ -77,6 +77,12 @@ static int child_run(ExecContext *c) {
         SpecProcess *p = c->process;
         int r;
 
+        if (c->user_ns && geteuid() == 0) {
+                process_raise_limits(0, p);
+                r = oom_score_apply_outside(0, p);
+                if (r < 0)
+                        return r;
+        }
         if (c->join != 0 && setns(c->pidfd, (int) c->join) < 0)
                 return fail_errno(errno, "join the container's namespaces");
         if (c->user_ns && (r = process_enter_user_namespace(p)) < 0)
@@ -90,7 +96,7 @@ static int child_run(ExecContext *c) {
                     (r = terminal_attach(peer, p->uid)) < 0)
                         return r;
         }
-        if ((r = oom_score_apply(p)) < 0 || (r = process_prepare(p, false)) < 0 ||
+        if ((!c->user_ns && (r = oom_score_apply(p)) < 0) || (r = process_prepare(p, false)) < 0 ||
             (r = home_env_add(p)) < 0 || (r = process_resolve(p, &path)) < 0 ||
             (r = process_become(p, c->filter)) < 0)
                 return r;
@@ -201,6 +207,19 @@ static int check_running(const State *s, const ExecOptions *o) {
         return 0;
 }
 
+/* An ordinary user may write to its processes' files while they are dumpable. The child must not be for a
+ * moment, since the container sees it from its birth; so the score is ours first. */
+static int inherit_oom_score(const ExecContext *c) {
+        int r;
+
+        if (!c->user_ns || geteuid() == 0 || !c->process->has_oom)
+                return 0;
+        (void) prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+        r = oom_score_apply_outside(0, c->process);
+        (void) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        return r;
+}
+
 /**
  * container_exec - run a process in a container.
  * @ret_pid: a child of the caller that runs its program already.
@@ -241,7 +260,9 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
                 return r;
         channel = ends[0];
         c.channel_fd = ends[1];
-        r = spawn(&c, &s, pid_ns, ret_pid, &child_pidfd);
+        r = inherit_oom_score(&c);
+        if (r >= 0)
+                r = spawn(&c, &s, pid_ns, ret_pid, &child_pidfd);
         (void) close(ends[1]);
         return r < 0 ? r : await_exec(o, channel, *ret_pid, child_pidfd);
 }

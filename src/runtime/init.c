@@ -258,7 +258,8 @@ int init_run(InitContext *c) {
                 if (r < 0)
                         return r;
         }
-        if ((r = sysctl_apply(c->spec)) < 0 || (r = oom_score_apply(p)) < 0 ||
+        if ((r = sysctl_apply(c->spec)) < 0 ||
+            (!c->spec->ns[NS_USER].present && (r = oom_score_apply(p)) < 0) ||
             (r = set_personality(c->spec)) < 0 || (r = process_prepare(p, true)) < 0 ||
             (r = home_env_add(p)) < 0)
                 return r;

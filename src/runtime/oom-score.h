@@ -4,3 +4,4 @@
 #include "spec.h"
 
 int oom_score_apply(const SpecProcess *p);
+int oom_score_apply_outside(pid_t pid, const SpecProcess *p);

@@ -51,6 +51,24 @@ static int apply_rlimits(const SpecProcess *p) {
         return 0;
 }
 
+/**
+ * process_raise_limits - let a process in a user namespace have the hard rlimits it is going to set, by
+ * somebody outside who may raise them. What fails is left to process_prepare(), which tells.
+ * @pid: 0 for the calling process.
+ */
+void process_raise_limits(pid_t pid, const SpecProcess *p) {
+        for (size_t i = 0; i < p->n_rlimits; i++) {
+                enum __rlimit_resource resource = (enum __rlimit_resource) p->rlimits[i].resource;
+                struct rlimit l;
+
+                if (prlimit(pid, resource, NULL, &l) < 0 || l.rlim_max >= p->rlimits[i].hard)
+                        continue;
+                /* No more than leave: set-up is still to come, and a low limit could stop it. */
+                l.rlim_max = p->rlimits[i].hard;
+                (void) prlimit(pid, resource, &l, NULL);
+        }
+}
+
 /* We are in the jail already, so plain paths are fine. */
 static int enter_cwd(const SpecProcess *p, bool make_cwd) {
         char here[PATH_MAX];

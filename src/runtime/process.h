@@ -7,6 +7,7 @@
 /* What both create and exec do inside the container's namespaces, in this order. */
 int process_prepare(const SpecProcess *p, bool make_cwd);
 int process_resolve(const SpecProcess *p, char **ret_path);
+void process_raise_limits(pid_t pid, const SpecProcess *p);
 int process_enter_user_namespace(const SpecProcess *p);
 int process_become(const SpecProcess *p, const SeccompFilter *filter);
 int process_exec(const SpecProcess *p, const char *path, unsigned preserve_fds);

@@ -443,6 +443,22 @@ def test_sysctl():
     b.fails("not a range of groups that are mapped")
 
 
+def test_oom_score_and_limits():
+    b = UserBundle("sleep", "1000")
+    b.process["oomScoreAdj"] = 321
+    b.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200},
+                            {"type": "RLIMIT_CORE", "soft": 1000, "hard": 1 << 40}]
+    b.create()
+    show = ("sh", "-c", "cat /proc/self/oom_score_adj; ulimit -Sn; ulimit -Hn")
+    with open("/proc/%d/oom_score_adj" % b.pid) as f:
+        assert f.read() == "321\n", b.out()
+    assert rt("exec", b.id, *show).out.split() == ["321", "100", "200"]
+    b.delete()
+    b.process["oomScoreAdj"] = -999
+    r = b.sh("cat /proc/self/oom_score_adj")
+    assert "warning: oomScoreAdj -999 could not be set: Permission denied" in r.err and r.out != "-999\n", r
+
+
 # --- defences --------------------------------------------------------------------------------------------
 
 def test_own_program_cannot_be_written():
