@@ -120,7 +120,7 @@ static int get_permitted(uint64_t *ret) {
 int caps_apply(const uint64_t caps[_CAP_SET_MAX]) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct data[2] = {};
-        uint64_t held = 0, permitted, effective, inheritable;
+        uint64_t held = 0, permitted, effective, inheritable, missing;
         int r;
 
         r = get_permitted(&held);
@@ -129,9 +129,10 @@ int caps_apply(const uint64_t caps[_CAP_SET_MAX]) {
         permitted = caps[CAP_SET_PERMITTED] & held;
         effective = caps[CAP_SET_EFFECTIVE] & permitted;
         inheritable = caps[CAP_SET_INHERITABLE] & (held | permitted);
-        if (permitted != caps[CAP_SET_PERMITTED])
-                runtime_debug("capabilities %#llx are not available here and left out",
-                              (unsigned long long) (caps[CAP_SET_PERMITTED] & ~held));
+        missing = (caps[CAP_SET_PERMITTED] & ~permitted) | (caps[CAP_SET_EFFECTIVE] & ~effective);
+        if (missing != 0)
+                runtime_warning("capabilities %#llx cannot be granted and are left out",
+                                (unsigned long long) missing);
         for (unsigned i = 0; i < 2; i++) {
                 data[i].permitted = (uint32_t) (permitted >> (32 * i));
                 data[i].effective = (uint32_t) (effective >> (32 * i));

@@ -397,6 +397,9 @@ static int run_child(InitContext *c, State *st, Undo *u, int *ret_channel) {
                 r = enter_scope(c, st, u, channel);
         if (r >= 0 && early)
                 r = announce(c, st, u, channel);
+        /* A child that has failed already does not listen any more, but what it said is still to be read. */
+        if (r == -EPIPE && early)
+                r = 0;
         if (r >= 0)
                 r = attend_child(c, st, channel, u->pidfd);
         if (r >= 0 && !early)

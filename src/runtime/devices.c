@@ -102,10 +102,9 @@ static int make_device(const SpecDevice *d, int parent_fd, const char *name, boo
         return 0;
 }
 
-static bool is_default(const SpecDevice *d) {
-        for (size_t i = 0; i < ELEMENTSOF(defaults); i++)
-                if (streq(defaults[i].path, d->path) && defaults[i].dev == d->dev && d->uid == 0 &&
-                    d->gid == 0)
+static bool is_listed(const Spec *s, const char *path) {
+        for (size_t i = 0; i < s->n_devices; i++)
+                if (streq(s->devices[i].path, path))
                         return true;
         return false;
 }
@@ -163,11 +162,11 @@ int devices_setup(const Spec *s, int root_fd) {
                 return fail_errno(dev_fd, "/dev in the root file system");
         saved = umask(0);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(defaults); i++)
-                r = make_device(&defaults[i], dev_fd, defaults[i].path + strlen("/dev/"),
-                                !s->ns[NS_USER].present);
+                if (!is_listed(s, defaults[i].path))
+                        r = make_device(&defaults[i], dev_fd, defaults[i].path + strlen("/dev/"),
+                                        !s->ns[NS_USER].present);
         for (size_t i = 0; r >= 0 && i < s->n_devices; i++)
-                if (!is_default(&s->devices[i]))
-                        r = make_listed(s, root_fd, &s->devices[i]);
+                r = make_listed(s, root_fd, &s->devices[i]);
         (void) umask(saved);
         return r < 0 ? r : make_links(dev_fd);
 }

@@ -2,9 +2,10 @@
 #include "home-env.h"
 
 #include "../basic/str.h"
+#include "environment.h"
 #include "process.h"
 
-/** home_env_add - let HOME be what the container's passwd says, unless it is given. */
+/** home_env_add - each variable once, and HOME as the container's passwd says unless it is given. */
 int home_env_add(SpecProcess *p) {
         _cleanup_free_ char *home = NULL;
         char *entry;
@@ -12,6 +13,9 @@ int home_env_add(SpecProcess *p) {
         size_t n = 0;
         int r;
 
+        r = environment_unify(p);
+        if (r < 0)
+                return r;
         for (; p->env[n]; n++)
                 if (startswith(p->env[n], "HOME="))
                         return 0;

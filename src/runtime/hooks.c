@@ -12,14 +12,21 @@
 #include "kernel-call.h"
 #include "runtime-log.h"
 
-static void exec_hook(const SpecHook *h, int state_fd) {
-        static const char *const no_env[] = { NULL };
+/* A hook without `env` gets ours, as with runc and crun. What it prints is not the payload's output. */
+static void exec_hook(const SpecHook *h, const char *directory, int state_fd) {
         const char *const only_path[] = { h->path, NULL };
+        int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC | O_NOCTTY);
 
+        if (directory && chdir(directory) < 0)
+                _exit(126);
+        if (null_fd >= 0)
+                (void) dup2(null_fd, STDOUT_FILENO);
+        else
+                (void) close(STDOUT_FILENO);
         if (dup2(state_fd, STDIN_FILENO) >= 0 && sys_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) >= 0)
                 execve(h->path,
                        (char *const *) (h->args && h->args[0] ? h->args : (const char **) only_path),
-                       (char *const *) (h->env ? h->env : (const char **) no_env));
+                       h->env ? (char *const *) h->env : environ);
         _exit(errno == ENOENT ? 127 : 126);
 }
 
@@ -42,7 +49,7 @@ static int wait_hook(int pidfd, unsigned timeout) {
         }
 }
 
-static int run_hook(const SpecHook *h, HookPoint point, int state_fd) {
+static int run_hook(const SpecHook *h, HookPoint point, const State *state, int state_fd) {
         _cleanup_close_ int pidfd = -EBADF;
         int status = 0, r;
         pid_t pid;
@@ -53,7 +60,7 @@ static int run_hook(const SpecHook *h, HookPoint point, int state_fd) {
         if (pid < 0)
                 return fail_errno(errno, "hook %s", h->path);
         if (pid == 0)
-                exec_hook(h, state_fd);
+                exec_hook(h, point == HOOK_START_CONTAINER ? NULL : state->bundle, state_fd);
         pidfd = sys_pidfd_open(pid);
         r = pidfd < 0 ? negative_errno() : wait_hook(pidfd, h->timeout);
         if (r <= 0)
@@ -94,7 +101,7 @@ int hooks_run(const Spec *spec, HookPoint point, const State *state, ContainerSt
         if (fd < 0)
                 return fail_errno(fd, "%s hooks", hook_names[point]);
         for (size_t i = 0; i < hooks->n; i++) {
-                r = run_hook(&hooks->items[i], point, fd);
+                r = run_hook(&hooks->items[i], point, state, fd);
                 if (r < 0 && point != HOOK_POSTSTOP)
                         return r;
                 if (r < 0) {

@@ -28,6 +28,7 @@
 #include "namespaces.h"
 #include "oom-score.h"
 #include "process.h"
+#include "root-path.h"
 #include "rootfs.h"
 #include "sysctl.h"
 #include "terminal.h"
@@ -53,7 +54,12 @@ static int enter_user_namespace(const InitContext *c) {
         /* `create` may have had to open us to its user for the mappings. */
         if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
                 return fail_errno(errno, "become non-dumpable");
-        return process_enter_user_namespace(&c->spec->process);
+        r = process_enter_user_namespace(&c->spec->process);
+        if (r < 0)
+                return r;
+        if (spec_has_new(c->spec, NS_USER) && spec_has_new(c->spec, NS_IPC) && unshare(CLONE_NEWIPC) < 0)
+                return fail_errno(errno, "new ipc namespace");
+        return 0;
 }
 
 /*
@@ -90,9 +96,9 @@ static int setup_identity(InitContext *c) {
         r = c->moved ? 0 : enter_cgroup(c);
         if (r < 0)
                 return r;
-        if (s->hostname && sethostname(s->hostname, strlen(s->hostname)) < 0)
+        if (!isempty(s->hostname) && sethostname(s->hostname, strlen(s->hostname)) < 0)
                 return fail_errno(errno, "sethostname");
-        if (s->domainname && setdomainname(s->domainname, strlen(s->domainname)) < 0)
+        if (!isempty(s->domainname) && setdomainname(s->domainname, strlen(s->domainname)) < 0)
                 return fail_errno(errno, "setdomainname");
         return spec_has_new(s, NS_NET) ? bring_up_loopback() : 0;
 }
@@ -145,7 +151,7 @@ static int run_host_hooks(const InitContext *c) {
 }
 
 static int setup_root(InitContext *c, int *ret_peer) {
-        _cleanup_close_ int root_fd = -EBADF, null_fd = -EBADF;
+        _cleanup_close_ int root_fd = -EBADF, null_fd = -EBADF, made_fd = -EBADF;
         MountContext mounts = { .spec = c->spec, .bundle = c->state->bundle, .source_fds = c->source_fds,
                                 .cgroup_mount = c->cgroup_mount,
                                 .before_cgroup = enter_cgroup, .userdata = c };
@@ -172,6 +178,9 @@ static int setup_root(InitContext *c, int *ret_peer) {
         r = run_host_hooks(c);
         if (r < 0)
                 return r;
+        /* Later it cannot be made; what is wrong with it is told where it is entered. */
+        if (c->spec->readonly)
+                made_fd = root_path_ensure(root_fd, c->spec->process.cwd, true, 0);
         r = rootfs_protect(c->spec, root_fd, null_fd);
         if (r < 0)
                 return r;

@@ -62,7 +62,7 @@ int mount_new_fs(const char *type, const char *source, const char *data, unsigne
         fs_fd = sys_fsopen(type, FSOPEN_CLOEXEC);
         if (fs_fd < 0)
                 return fail_errno(errno, "mount of type %s", type);
-        if (!isempty(source) && sys_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source, 0) < 0)
+        if (source && sys_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source, 0) < 0)
                 return fs_failure(fs_fd, errno, type, "source");
         if (data) {
                 r = strv_split(data, ',', &options);
@@ -182,7 +182,7 @@ static int make_cgroup(const MountContext *c, const SpecMount *m) {
         if (r < 0)
                 return r;
         if (c->spec->ns[NS_CGROUP].present) {
-                fd = mount_new_fs("cgroup2", "cgroup", NULL, (unsigned) m->attr_set);
+                fd = mount_new_fs("cgroup2", m->source ?: m->type, NULL, (unsigned) m->attr_set);
                 if (fd >= 0 || !c->spec->ns[NS_USER].present)
                         return TAKE_FD(fd);
         }
@@ -193,13 +193,33 @@ static int make_cgroup(const MountContext *c, const SpecMount *m) {
         return r < 0 ? fail_errno(r, "mount flags of %s", m->destination) : TAKE_FD(fd);
 }
 
+/* A tmpfs without a mode of its own takes that of the directory it covers. @ret: data to use, or NULL. */
+static int take_mode(const MountContext *c, const SpecMount *m, char **ret) {
+        _cleanup_close_ int target = -EBADF;
+        struct stat st;
+
+        if (!streq(m->type, "tmpfs") || (m->data && strstr(m->data, "mode=")))
+                return 0;
+        target = root_path_open(c->root_fd, m->destination, 0);
+        if (target < 0 || fstat(target, &st) < 0 || !S_ISDIR(st.st_mode))
+                return 0;
+        *ret = str_printf("%s%smode=%o", strempty(m->data), m->data ? "," : "", st.st_mode & 07777);
+        return *ret ? 0 : -ENOMEM;
+}
+
 /* A user namespace that does not own the network or pid namespace may not mount these, but may see the
  * host's. Never in place of the container's own. */
 static int make_kernel_fs(const MountContext *c, const SpecMount *m) {
         bool proc = streq(m->type, "proc");
+        _cleanup_free_ char *data = NULL;
         int fd, r;
 
-        fd = mount_new_fs(m->type, m->source, m->data, (unsigned) m->attr_set);
+        r = take_mode(c, m, &data);
+        if (r < 0)
+                return r;
+        /* What is copied up is copied into it first. */
+        fd = mount_new_fs(m->type, m->source ?: m->type, data ?: m->data,
+                          (unsigned) (m->attr_set & ~(m->copy_up ? MOUNT_ATTR_RDONLY : 0)));
         if (fd != -EPERM || !(c->spec->ns[NS_USER].present || rootless_in_user_namespace()) ||
             !((proc && !c->spec->ns[NS_PID].present) ||
               (streq(m->type, "sysfs") && !c->spec->ns[NS_NET].present)))
@@ -277,6 +297,9 @@ static int setup_one(const MountContext *c, size_t i) {
                 r = copy_up(target, fd, m->destination);
                 if (r < 0)
                         return r;
+                r = mount_set_attr(fd, m->attr_set & MOUNT_ATTR_RDONLY, 0, false);
+                if (r < 0)
+                        return fail_errno(r, "mount flags of %s", m->destination);
         }
         r = mount_attach(fd, target);
         if (r < 0)

@@ -43,6 +43,9 @@ uint64_t namespaces_clone_flags(const Spec *s) {
         for (NamespaceKind k = 0; k < _NS_MAX; k++)
                 if (k != NS_CGROUP && k != NS_TIME && spec_has_new(s, k))
                         flags |= kinds[k].flag;
+        /* Its message queues belong to whoever makes it: the mapped root, once there is one. */
+        if (spec_has_new(s, NS_USER))
+                flags &= ~(uint64_t) CLONE_NEWIPC;
         return flags;
 }
 

@@ -152,7 +152,7 @@ int rootfs_enter(const Spec *s, int root_fd, bool pivot) {
         if (r < 0)
                 return r;
         if ((s->rootfs_propagation == MS_SHARED || s->rootfs_propagation == MS_UNBINDABLE) &&
-            sys_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attr) < 0)
+            sys_mount_setattr(AT_FDCWD, "/", s->rootfs_propagation_recursive ? AT_RECURSIVE : 0, &attr) < 0)
                 return fail_errno(errno, "propagation of the root file system");
         return 0;
 }

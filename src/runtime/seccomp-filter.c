@@ -64,6 +64,11 @@ static const struct {
         { "SCMP_ARCH_RISCV64", SCMP_ARCH_RISCV64, AUDIT_ARCH_RISCV64 },
 };
 
+/* Of the specification, but not of every libseccomp that we can be built with. */
+static const char *const other_arches[] = { "SCMP_ARCH_PARISC",      "SCMP_ARCH_PARISC64",
+                                            "SCMP_ARCH_LOONGARCH64", "SCMP_ARCH_M68K",
+                                            "SCMP_ARCH_SH",          "SCMP_ARCH_SHEB" };
+
 static const struct {
         const char *name;
         enum scmp_compare op;
@@ -113,7 +118,7 @@ static int parse_action(json_object *o, const char *key, const char *errno_key, 
         }
         if (streq(name, "SCMP_ACT_NOTIFY"))
                 return fail_text(EOPNOTSUPP, "config.json: linux.seccomp: SCMP_ACT_NOTIFY is not supported");
-        return fail_text(EINVAL, "config.json: linux.seccomp: unknown action \"%s\"", name);
+        return fail_text(EINVAL, "config.json: linux.seccomp.%s: unknown action \"%s\"", key, name);
 }
 
 static int parse_args(json_object *o, struct scmp_arg_cmp cmp[6], unsigned *ret_n) {
@@ -138,6 +143,9 @@ static int parse_args(json_object *o, struct scmp_arg_cmp cmp[6], unsigned *ret_
                 for (size_t k = 0; k < ELEMENTSOF(operators); k++)
                         if (streq(operators[k].name, op))
                                 compare = operators[k].op;
+                if (compare == _SCMP_CMP_MIN && !isempty(op))
+                        return fail_text(EINVAL,
+                                         "config.json: linux.seccomp.syscalls.args: unknown op \"%s\"", op);
                 if (index < 0 || compare == _SCMP_CMP_MIN || !value)
                         return fail_text(EINVAL,
                                          "config.json: linux.seccomp.syscalls.args: index, op and value");
@@ -189,6 +197,9 @@ static int add_group(scmp_filter_ctx ctx, json_object *o, uint32_t default_actio
         if ((r = parse_action(o, "action", "errnoRet", &action)) < 0 || (r = parse_args(o, cmp, &n)) < 0 ||
             (r = spec_strv(o, "linux.seccomp.syscalls", "names", &names)) < 0)
                 return r;
+        if (!names || !names[0])
+                return fail_text(EINVAL,
+                                 "config.json: linux.seccomp.syscalls.names: expected at least one name");
         for (size_t i = 0; names && names[i]; i++) {
                 int nr = seccomp_syscall_resolve_name(names[i]);
 
@@ -210,6 +221,13 @@ static int add_group(scmp_filter_ctx ctx, json_object *o, uint32_t default_actio
         return 0;
 }
 
+static bool is_other_arch(const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(other_arches); i++)
+                if (streq(other_arches[i], name))
+                        return true;
+        return false;
+}
+
 static int add_arches(scmp_filter_ctx ctx, json_object *seccomp, Newest *newest) {
         _cleanup_free_ const char **names = NULL;
         uint32_t native = seccomp_arch_native();
@@ -227,6 +245,9 @@ static int add_arches(scmp_filter_ctx ctx, json_object *seccomp, Newest *newest)
 
                 while (k < ELEMENTSOF(arches) && !streq(arches[k].name, names[i]))
                         k++;
+                if (k == ELEMENTSOF(arches) && !is_other_arch(names[i]))
+                        return fail_text(EINVAL, "config.json: linux.seccomp.architectures: unknown \"%s\"",
+                                         names[i]);
                 if (k == ELEMENTSOF(arches)) {
                         runtime_warning("linux.seccomp.architectures: \"%s\" is unknown here", names[i]);
                         continue;

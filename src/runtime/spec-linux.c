@@ -49,7 +49,7 @@ static int parse_namespaces(json_object *o, Spec *s) {
 }
 
 static int parse_device(json_object *o, SpecDevice *ret) {
-        int64_t major = 0, minor = 0, mode = 0666, uid = 0, gid = 0;
+        int64_t major = -1, minor = -1, mode = 0666, uid = 0, gid = 0;
         const char *type = json_string_or(o, "type", "");
         mode_t kind;
 
@@ -71,6 +71,11 @@ static int parse_device(json_object *o, SpecDevice *ret) {
         else
                 return fail_text(EINVAL, "config.json: linux.devices: %s: unknown type \"%s\"", ret->path,
                                  type);
+        if (kind == S_IFIFO)
+                major = minor = 0;
+        if (major < 0 || minor < 0)
+                return fail_text(EINVAL, "config.json: linux.devices: %s: expected major and minor",
+                                 ret->path);
         ret->mode = kind | (mode_t) (mode & 07777);
         ret->dev = makedev((unsigned) major, (unsigned) minor);
         ret->uid = (uid_t) uid;
@@ -105,6 +110,7 @@ static int parse_propagation(json_object *o, Spec *s) {
         r = spec_string(o, "linux", "rootfsPropagation", &name);
         if (r < 0)
                 return r;
+        s->rootfs_propagation_recursive = !isempty(name) && name[0] == 'r';
         if (isempty(name))
                 s->rootfs_propagation = 0;
         else if (streq(name, "private") || streq(name, "rprivate"))

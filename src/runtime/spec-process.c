@@ -116,6 +116,10 @@ static int parse_rlimits(json_object *o, SpecProcess *p) {
                 if (limit->soft > limit->hard)
                         return fail_text(EINVAL, "config.json: process.rlimits: %s: soft exceeds hard",
                                          type);
+                for (size_t k = 0; k < i; k++)
+                        if (p->rlimits[k].resource == limit->resource)
+                                return fail_text(EINVAL, "config.json: process.rlimits: %s given twice",
+                                                 type);
                 p->n_rlimits = i + 1;
         }
         return 0;

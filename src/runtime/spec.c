@@ -168,6 +168,17 @@ static int parse_hooks(json_object *root, Spec *s) {
         return 0;
 }
 
+static int parse_annotations(json_object *root, Spec *s) {
+        int r = spec_object(root, "", "annotations", &s->annotations);
+
+        if (r <= 0)
+                return r;
+        json_object_object_foreach(s->annotations, key, value)
+                if (!json_object_is_type(value, json_type_string))
+                        return wrong("annotations", key, "a string");
+        return 0;
+}
+
 static int parse_root(json_object *root, Spec *s) {
         json_object *o;
         int r;
@@ -192,7 +203,7 @@ static int parse_root(json_object *root, Spec *s) {
                 return r;
         if (strlen(strempty(s->hostname)) > 64 || strlen(strempty(s->domainname)) > 64)
                 return wrong("", "hostname", "at most 64 characters");
-        return spec_object(root, "", "annotations", &s->annotations);
+        return parse_annotations(root, s);
 }
 
 /* An annotation that crun made known and podman's --group-add keep-groups sends. */

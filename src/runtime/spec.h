@@ -141,6 +141,7 @@ typedef struct Spec {
         json_object *resources, *seccomp, *sysctl, *time_offsets, *personality;
         const char **masked, **readonly_paths;
         uint64_t rootfs_propagation;
+        bool rootfs_propagation_recursive;
         const char *mount_label;
 } Spec;
 

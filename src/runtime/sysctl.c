@@ -12,6 +12,8 @@ static const char *const ipc_keys[] = { "kernel.msgmax", "kernel.msgmnb", "kerne
 static int check_key(const Spec *s, const char *key) {
         NamespaceKind needs = _NS_INVALID;
 
+        if (streq(key, "kernel.hostname"))
+                return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\" conflicts with hostname", key);
         if (strstr(key, "..") || strchr(key, '/') == key)
                 return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\" is not a name", key);
         for (size_t i = 0; i < ELEMENTSOF(ipc_keys); i++)
@@ -21,7 +23,7 @@ static int check_key(const Spec *s, const char *key) {
                 needs = NS_IPC;
         else if (startswith(key, "net.") || startswith(key, "net/"))
                 needs = NS_NET;
-        else if (streq(key, "kernel.domainname") || streq(key, "kernel.hostname"))
+        else if (streq(key, "kernel.domainname"))
                 needs = NS_UTS;
         else if (startswith(key, "user."))
                 needs = NS_USER;
