@@ -36,6 +36,13 @@ static int parse_mount(json_object *o, SpecMount *m) {
                                  m->destination);
         if (!m->bind && isempty(m->type))
                 return fail_text(EINVAL, "config.json: mounts: %s: expected a type", m->destination);
+        if ((m->n_uid_maps > 0) != (m->n_gid_maps > 0))
+                return fail_text(EINVAL,
+                                 "config.json: mounts: %s: uidMappings and gidMappings go together only",
+                                 m->destination);
+        if (m->idmap && !m->bind)
+                return fail_text(EINVAL, "config.json: mounts: %s: id mappings are for bind mounts only",
+                                 m->destination);
         if (m->copy_up && (m->bind || !streq(m->type, "tmpfs")))
                 return fail_text(EINVAL, "config.json: mounts: %s: tmpcopyup is for tmpfs only",
                                  m->destination);

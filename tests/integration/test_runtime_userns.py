@@ -236,3 +236,86 @@ def test_tmpfs_and_copy_up():
     b.config["mounts"].append({"destination": "/etc", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup", "mode=755"]})
     r = b.sh("cat /etc/passwd; touch /etc/new; stat -c %u /etc /etc/new")
     assert r.out.startswith("root:x:0") and r.out.split()[-2:] == ["0", "0"], r
+
+
+# --- id-mapped mounts ------------------------------------------------------------------------------------
+
+def volume(b, name, *options, mappings=None):
+    """A directory of root's with files of users 0 and 5, mounted with these options."""
+    path = b.path + "/" + name
+    os.makedirs(path)
+    os.chmod(path, 0o777)
+    for owner in (0, 5):
+        with open("%s/%d" % (path, owner), "w") as f:
+            f.write("x")
+        os.chown("%s/%d" % (path, owner), owner, owner)
+    m = {"destination": "/" + name, "type": "bind", "source": path, "options": list(options)}
+    if mappings:
+        m["uidMappings"] = m["gidMappings"] = [dict(zip(("containerID", "hostID", "size"), x)) for x in mappings]
+    b.config["mounts"].append(m)
+    return path
+
+
+@needs("vm")
+def test_idmap_with_the_mappings_of_the_container():
+    b = MappedBundle()
+    path = volume(b, "vol", "bind", "idmap")
+    plain = volume(b, "plain", "bind")
+    b.process["user"] = {"uid": 5, "gid": 6}
+    r = b.sh("stat -c %u:%g /vol/0 /vol/5 /plain/0; touch /vol/new /plain/new; echo y >> /vol/5; echo y > /vol/0")
+    assert r.out.split() == ["0:0", "5:5", "65534:65534"] and "ermission denied" in r.err, r
+    st, other = os.stat(path + "/new"), os.stat(plain + "/new")
+    assert (st.st_uid, st.st_gid) == (5, 6) and (other.st_uid, other.st_gid) == (FIRST + 5, FIRST + 6)
+
+
+@needs("vm")
+def test_idmap_with_its_own_mappings():
+    """On the disk 5 is what 1005 of the container is; what neither maps belongs to nobody."""
+    b = MappedBundle()
+    path = volume(b, "vol", "bind", mappings=[(5, SECOND + 5, 1)])
+    b.process["user"] = {"uid": 1005, "gid": 1005}
+    r = b.sh("stat -c %u /vol/0 /vol/5; touch /vol/new; stat -c %u /vol/new")
+    assert r.out.split() == ["65534", "1005", "1005"], r
+    assert os.stat(path + "/new").st_uid == 5
+
+
+@needs("vm")
+def test_idmap_without_a_user_namespace():
+    b = Bundle()
+    path = volume(b, "vol", "rbind", "ro", mappings=[(0, 3000, 1000)])
+    r = b.sh("stat -c %u /vol/0 /vol/5; touch /vol/x; true")
+    assert r.out.split() == ["3000", "3005"] and "ead-only" in r.err, r
+    assert os.stat(path + "/5").st_uid == 5
+
+
+@needs("vm")
+def test_idmap_alone_or_with_what_is_below():
+    for option, below in (("idmap", "65534"), ("ridmap", "5")):
+        b = MappedBundle()
+        path = volume(b, "vol", "rbind", option)
+        os.mkdir(path + "/sub")
+        run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", path + "/sub")
+        try:
+            with open(path + "/sub/f", "w") as f:
+                f.write("x")
+            os.chown(path + "/sub/f", 5, 5)
+            b.save()
+            b.process["args"] = ["stat", "-c", "%u", "/vol/5", "/vol/sub/f"]
+            b.save()
+            r = rt("run", "--bundle", b.path, b.id)
+            assert r.out.split() == ["5", below], (option, r)
+        finally:
+            run("umount", path + "/sub")
+
+
+def test_idmap_that_cannot_be():
+    b = Bundle()
+    volume(b, "vol", "bind", "idmap")
+    b.fails("mounts: /vol: idmap without mappings")
+    b = MappedBundle()
+    volume(b, "vol", "bind", mappings=[(0, FIRST, 10)])
+    del b.config["mounts"][-1]["gidMappings"]
+    b.fails("mounts: /vol: uidMappings and gidMappings go together only")
+    b = MappedBundle()
+    b.config["mounts"].append({"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["idmap"]})
+    b.fails("mounts: /mnt: id mappings are for bind mounts only")
