@@ -8,6 +8,7 @@
 #include "cgroup.h"
 #include "command.h"
 #include "error.h"
+#include "pid-namespace.h"
 #include "state.h"
 
 typedef enum Format { FORMAT_TABLE, FORMAT_JSON } Format;
@@ -101,12 +102,18 @@ int cmd_ps(const Globals *g, int argc, char **argv) {
                 return r;
         if (state_status(&s) == STATUS_STOPPED)
                 return fail_text(ESRCH, "container \"%s\" is not running", s.id);
-        cgroup = cgroup_open(s.cgroup);
-        if (cgroup < 0)
-                return cgroup;
-        r = cgroup_pids(cgroup, &pids, &n);
-        if (r < 0)
-                return fail_errno(r, "processes of container \"%s\"", s.id);
+        if (s.cgroup) {
+                cgroup = cgroup_open(s.cgroup);
+                if (cgroup < 0)
+                        return cgroup;
+                r = cgroup_pids(cgroup, &pids, &n);
+                if (r < 0)
+                        return fail_errno(r, "processes of container \"%s\"", s.id);
+        } else {
+                r = pid_namespace_pids(s.pid, &pids, &n);
+                if (r < 0)
+                        return r;
+        }
         (void) fputs(format == FORMAT_JSON ? "[" : "PID\n", stdout);
         for (size_t i = 0; i < n; i++)
                 (void) printf(format == FORMAT_JSON ? "%s%d" : "%s%d\n",

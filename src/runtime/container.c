@@ -16,6 +16,7 @@
 #include "error.h"
 #include "hooks.h"
 #include "kernel-call.h"
+#include "pid-namespace.h"
 #include "runtime-log.h"
 #include "systemd-cgroup.h"
 
@@ -191,6 +192,8 @@ int container_kill(const char *root, const char *id, int sig, bool all) {
         pidfd = state_pidfd(&s);
         if (pidfd < 0 || status == STATUS_STOPPED)
                 return fail_text(ESRCH, "container not running");
+        if (all)
+                return pid_namespace_signal(s.pid, sig);
         if (sig == SIGKILL && status == STATUS_PAUSED) {
                 cgroup = cgroup_open(s.cgroup);
                 return cgroup < 0 ? cgroup : cgroup_kill(cgroup);

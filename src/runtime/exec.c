@@ -152,7 +152,7 @@ static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret, int *r
         _cleanup_close_ int cgroup = open_cgroup(c->options, s);
         pid_t pid;
 
-        if (cgroup < 0 && s->cgroup)
+        if (cgroup < 0 && (s->cgroup || c->options->cgroup))
                 return cgroup;
         if (pid_ns) {
                 int r = join_pid_namespace(c);

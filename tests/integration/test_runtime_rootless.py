@@ -311,6 +311,32 @@ def test_no_cgroup_to_be_had():
         assert "no cgroup" in r.err or "state" in r.err, r
     assert "no cgroup" in rt("pause", b.id, check=1).err
     assert rt("exec", b.id, "echo", "there").out == "there\n"
+    assert "has no cgroup" in rt("exec", "--cgroup", "x", b.id, "true", check=255).err
+    b.delete()
+
+
+def test_processes_without_a_cgroup():
+    """They are known by their pid namespace."""
+    # The first process has no handler, so it lives until its child, which has one, is done.
+    b = UserBundle("sh", "-c", "sh -c \"trap 'echo term >> /tmp/out; exit' TERM; touch /tmp/up; sleep 1000 & wait\" & wait").create()
+    wait_for(lambda: os.path.exists(b.rootfs + "/tmp/up") and
+             len(json.loads(rt("ps", "--format", "json", b.id).out)) == 3, what="three processes")
+    pids = json.loads(rt("ps", "--format", "json", b.id).out)
+    assert b.pid in pids
+    for pid in pids:
+        assert os.readlink("/proc/%d/ns/pid" % pid) == os.readlink("/proc/%d/ns/pid" % b.pid)
+    rt("kill", "--all", b.id, "TERM")
+    b.wait()
+    with open(b.rootfs + "/tmp/out") as f:
+        assert f.read() == "term\n"
+    assert "not running" in rt("kill", "--all", b.id, "TERM", check=1).err
+    b.pid = None
+    rt("delete", b.id)
+    b = UserBundle("sleep", "1000")
+    ns_without(b, "pid")
+    b.create()
+    assert "neither a cgroup nor a pid namespace" in rt("ps", b.id, check=1).err
+    assert "neither a cgroup nor a pid namespace" in rt("kill", "--all", b.id, check=1).err
     b.delete()
 
 
