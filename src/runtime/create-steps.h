@@ -22,3 +22,4 @@ void undo_run(Undo *u);
 int create_check(const Spec *s, const CreateOptions *o);
 int create_fill_state(const Spec *s, const CreateOptions *o, State *st);
 int create_cgroup(const Spec *s, State *st, Undo *u);
+int create_limit_cgroup(int fd, const Spec *s, const State *st);

@@ -310,7 +310,8 @@ static int send_pidfd(const char *path, int pidfd) {
         return fd < 0 ? fd : terminal_send(fd, pidfd);
 }
 
-static int limit_cgroup(int fd, const Spec *s, const State *st) {
+/** create_limit_cgroup - limits and device filter of a cgroup that is there. */
+int create_limit_cgroup(int fd, const Spec *s, const State *st) {
         int r = cgroup_resources_apply(fd, st->cgroup, s->resources, s->oci_version);
 
         return r < 0 ? r : device_filter_apply(fd, s);
@@ -329,7 +330,7 @@ int create_cgroup(const Spec *s, State *st, Undo *u) {
         fd = cgroup_create(st->cgroup, &u->cgroup_made);
         if (fd < 0)
                 return fd;
-        r = limit_cgroup(fd, s, st);
+        r = create_limit_cgroup(fd, s, st);
         return r < 0 ? r : TAKE_FD(fd);
 }
 
@@ -352,7 +353,7 @@ static int enter_scope(const InitContext *c, State *st, Undo *u, int channel) {
         r = channel_send(channel, CHANNEL_CGROUP, NULL);
         if (r < 0)
                 return explain(channel, fail_errno(r, "the container process ended during set-up"));
-        return limit_cgroup(fd, c->spec, st);
+        return create_limit_cgroup(fd, c->spec, st);
 }
 
 /* From here on a killed create can be deleted together with its process. */

@@ -14,7 +14,6 @@
 #include "../basic/fd.h"
 #include "../basic/file.h"
 #include "../basic/str.h"
-#include "cgroup.h"
 #include "error.h"
 #include "kernel-call.h"
 #include "root-path.h"
@@ -183,30 +182,33 @@ static int make_place(const Spec *s, int root_fd, size_t i, bool directory) {
         return fd < 0 ? fail_errno(fd, "restore: mount %s: destination", m->destination) : 0;
 }
 
-/* Return: where the host has what is mounted at @m; owned by the caller; NULL on ENOMEM. */
-static char *source_of(const Spec *s, const SpecMount *m, const State *st, const char *cgroup_mount) {
-        if (is_cgroup(m))
-                return s->ns[NS_CGROUP].present ? str_concat(cgroup_mount, st->cgroup)
-                                                : strdup(cgroup_mount);
-        return m->source[0] == '/' ? strdup(m->source) : str_concat(st->bundle, "/", m->source);
+/**
+ * criu_mounts_restore_cgroup - give the mounts of cgroups their source, once the container's cgroup is
+ * known: no more than that one for a container that has a cgroup namespace.
+ */
+void criu_mounts_restore_cgroup(CriuCall *c, const Spec *s, const State *st, const char *cgroup_mount) {
+        for (size_t i = 0; i < s->n_mounts; i++)
+                if (is_cgroup(&s->mounts[i]))
+                        criu_add_external(c, "mnt[%s]:%s%s", s->mounts[i].destination, cgroup_mount,
+                                          s->ns[NS_CGROUP].present ? st->cgroup : "");
 }
 
-/** criu_mounts_restore - give the host's mounts their sources again and make places to mount on. */
+/** criu_mounts_restore - give the host's mounts (but cgroups) their sources again and make places to mount
+ * on. */
 int criu_mounts_restore(CriuCall *c, const Spec *s, const State *st) {
         _cleanup_close_ int root_fd = open(st->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        const char *cgroup_mount;
-        int r;
+        int r = 0;
 
         if (root_fd < 0)
                 return fail_errno(errno, "root file system %s", st->rootfs);
-        r = cgroup_find_mount(&cgroup_mount);
         for (size_t i = 0; r >= 0 && i < s->n_mounts; i++) {
                 const SpecMount *m = &s->mounts[i];
                 _cleanup_free_ char *source = NULL;
                 struct stat sb = { .st_mode = S_IFDIR };
 
-                if (m->bind || is_cgroup(m)) {
-                        source = source_of(s, m, st, cgroup_mount);
+                if (m->bind) {
+                        source = m->source[0] == '/' ? strdup(m->source) :
+                                                       str_concat(st->bundle, "/", m->source);
                         if (!source)
                                 return -ENOMEM;
                         if (stat(source, &sb) < 0)

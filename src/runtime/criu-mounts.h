@@ -7,5 +7,6 @@
 
 int criu_mounts_check(const Spec *s);
 int criu_mounts_dump(CriuCall *c, const Spec *s, const State *st);
+void criu_mounts_restore_cgroup(CriuCall *c, const Spec *s, const State *st, const char *cgroup_mount);
 int criu_mounts_restore(CriuCall *c, const Spec *s, const State *st);
 bool criu_mounts_have(const char *mountinfo, uint64_t id);

@@ -205,15 +205,18 @@ static int open_own(const CriuCall *c, int report_fd, int own[3]) {
         return own[0] < 0 ? own[0] : 0;
 }
 
-static _Noreturn void become_criu(const CriuCall *c, const char *path, int report_fd) {
+static _Noreturn void become_criu(const CriuCall *c, const char *path, int parent_end, int report_fd) {
         char number[16];
         sigset_t none;
         int own[3], r;
 
+        (void) close(parent_end);
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
         report_fd = fcntl(report_fd, F_DUPFD_CLOEXEC, FREE_FD);
-        r = c->prepare ? c->prepare(c->userdata) : 0;
+        r = channel_expect(report_fd, CHANNEL_GO);
+        if (r >= 0 && c->prepare)
+                r = c->prepare(c->userdata);
         if (r >= 0)
                 r = open_own(c, report_fd, own);
         if (r >= 0)
@@ -255,7 +258,7 @@ static int receive_socket(int report_fd, int *ret_socket) {
 }
 
 /* Return: criu's pid, with *ret_socket connected to it; or -errno with a message. */
-static int start(const CriuCall *c, int *ret_socket) {
+static int start(CriuCall *c, int *ret_socket) {
         _cleanup_close_ int report = -EBADF, theirs = -EBADF;
         _cleanup_free_ char *path = NULL;
         int ends[2], r;
@@ -272,9 +275,13 @@ static int start(const CriuCall *c, int *ret_socket) {
         if (pid < 0)
                 return fail_errno(errno, "fork for criu");
         if (pid == 0)
-                become_criu(c, path, theirs);
+                become_criu(c, path, ends[0], theirs);
         theirs = safe_close(theirs);
-        r = receive_socket(report, ret_socket);
+        r = c->started ? c->started(c, pid) : 0;
+        if (r >= 0)
+                r = channel_send(report, CHANNEL_GO, NULL);
+        if (r >= 0)
+                r = receive_socket(report, ret_socket);
         if (r < 0) {
                 (void) kill(pid, SIGKILL);
                 while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)

@@ -65,6 +65,9 @@ typedef struct CriuCall {
         int inherit[CRIU_INHERIT_MAX];
         size_t n_inherit;
 
+        /* Called when the process that becomes criu waits to go on, before the request is made; it may add
+         * options, but no descriptors. May be NULL. */
+        int (*started)(struct CriuCall *c, pid_t pid);
         /* Called in the process that becomes criu, before it opens its directories; may be NULL. Return: 0,
          * or -errno with a message. */
         int (*prepare)(void *userdata);

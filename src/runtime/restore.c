@@ -48,22 +48,55 @@ static void restore_close(Restore *x) {
 static int prepare_criu(void *userdata) {
         const Restore *x = userdata;
         const Spec *s = &x->bundle->spec;
-        int fd, r;
+        int fd;
 
-        if (x->options->criu.cgroup_mode == CRIU_CGROUP_IGNORE) {
-                /* criu leaves cgroups alone then: what it makes is where it is itself. */
-                r = write_string_at(x->cgroup_fd, "cgroup.procs", "0");
-                if (r < 0)
-                        return fail_errno(r, "enter cgroup %s", x->state->cgroup);
-                if (spec_has_new(s, NS_CGROUP) && unshare(CLONE_NEWCGROUP) < 0)
-                        return fail_errno(errno, "new cgroup namespace");
-        }
+        /* criu leaves cgroups alone then: all that it makes is where it is itself. */
+        if (x->options->criu.cgroup_mode == CRIU_CGROUP_IGNORE && spec_has_new(s, NS_CGROUP) &&
+            unshare(CLONE_NEWCGROUP) < 0)
+                return fail_errno(errno, "new cgroup namespace");
         if (unshare(CLONE_NEWNS) < 0)
                 return fail_errno(errno, "new mount namespace");
         fd = rootfs_prepare(s, x->state->rootfs);
         if (fd < 0)
                 return fd;
         (void) close(fd);
+        return 0;
+}
+
+static int make_cgroup(Restore *x, pid_t pid) {
+        Spec *s = &x->bundle->spec;
+        char number[16];
+        int r;
+
+        if (!x->undo->scope.used) {
+                x->cgroup_fd = create_cgroup(s, x->state, x->undo);
+                if (x->cgroup_fd < 0)
+                        return x->cgroup_fd;
+                (void) snprintf(number, sizeof(number), "%d", (int) pid);
+                r = write_string_at(x->cgroup_fd, "cgroup.procs", number);
+                return r < 0 ? fail_errno(r, "enter cgroup %s", x->state->cgroup) : 0;
+        }
+        r = systemd_scope_request(&x->undo->scope, s, x->state, pid);
+        if (r < 0)
+                return r;
+        x->cgroup_fd = systemd_scope_enter(&x->undo->scope, s, x->state, pid);
+        return x->cgroup_fd < 0 ? x->cgroup_fd : create_limit_cgroup(x->cgroup_fd, s, x->state);
+}
+
+/* criu itself is in the container's cgroup too: a scope needs a first process, and what criu uses counts. */
+static int enter_cgroup(CriuCall *c, pid_t pid) {
+        Restore *x = c->userdata;
+        const char *cgroup_mount;
+        int r;
+
+        r = make_cgroup(x, pid);
+        if (r >= 0)
+                r = cgroup_find_mount(&cgroup_mount);
+        if (r < 0)
+                return r;
+        if (x->options->criu.cgroup_mode != CRIU_CGROUP_IGNORE)
+                criu_add_cgroup_root(c, x->state->cgroup);
+        criu_mounts_restore_cgroup(c, &x->bundle->spec, x->state, cgroup_mount);
         return 0;
 }
 
@@ -165,6 +198,7 @@ static int run_criu(Restore *x) {
         pid_t pid = 0;
         int r;
 
+        c.started = enter_cgroup;
         c.prepare = prepare_criu;
         c.notify = on_notify;
         c.userdata = x;
@@ -174,8 +208,6 @@ static int run_criu(Restore *x) {
         criu_add_number(&c, CRIU_RESTORE_SIBLING, true);
         criu_add_text(&c, CRIU_LSM_PROFILE, o->lsm_profile);
         criu_add_text(&c, CRIU_LSM_MOUNT_CONTEXT, o->lsm_mount_context);
-        if (o->criu.cgroup_mode != CRIU_CGROUP_IGNORE)
-                criu_add_cgroup_root(&c, x->state->cgroup);
         r = inherit_stdio(&c, x->images_fd);
         if (r >= 0)
                 r = criu_mounts_restore(&c, &x->bundle->spec, x->state);
@@ -206,9 +238,6 @@ static int restore_in(Restore *x) {
         r = seccomp_prepare(o->root, st->dir_fd, s->seccomp, &filter);
         if (r < 0)
                 return r;
-        x->cgroup_fd = create_cgroup(s, st, x->undo);
-        if (x->cgroup_fd < 0)
-                return x->cgroup_fd;
         if (o->console_socket) {
                 x->console_fd = terminal_connect(o->console_socket);
                 if (x->console_fd < 0)
@@ -273,30 +302,31 @@ static int check(Restore *x) {
  * Return: 0, or -errno with a message and nothing left behind.
  */
 int container_restore(const RestoreOptions *o, Bundle *bundle, State *ret) {
-        Undo u = { .root = o->create.root, .id = o->create.id, .pidfd = -EBADF };
         _cleanup_state_ State st = STATE_INIT;
+        Undo u = { .root = o->create.root, .id = o->create.id, .pidfd = -EBADF, .st = &st };
         Restore x = { .options = o, .bundle = bundle, .state = &st, .undo = &u, .images_fd = -EBADF,
-                      .cgroup_fd = -EBADF, .console_fd = o->create.console_fd,
-                      .net_fd = -EBADF, .pid_ns_fd = -EBADF };
+                      .cgroup_fd = -EBADF, .console_fd = o->create.console_fd, .net_fd = -EBADF,
+                      .pid_ns_fd = -EBADF };
         int r;
 
         r = check(&x);
-        if (r >= 0)
-                r = state_make(o->create.root, o->create.id, &st);
-        if (r < 0) {
-                restore_close(&x);
-                return r;
+        if (r >= 0 && o->create.systemd_cgroup)
+                r = systemd_scope_begin(&u.scope);
+        if (r >= 0 && (r = state_make(o->create.root, o->create.id, &st)) >= 0) {
+                u.state = true;
+                r = create_fill_state(&bundle->spec, &o->create, &st);
+                if (r >= 0 && u.scope.used)
+                        r = systemd_scope_name(&u.scope, &bundle->spec, &st);
+                if (r >= 0)
+                        r = restore_in(&x);
         }
-        u.state = true;
-        r = create_fill_state(&bundle->spec, &o->create, &st);
-        if (r >= 0)
-                r = restore_in(&x);
         if (r < 0) {
                 _cleanup_free_ char *message = strdup(fail_message());
 
                 undo_restore(&x);
                 (void) fail_text(r, "%s", strempty(message));
         }
+        systemd_scope_done(&u.scope);
         restore_close(&x);
         if (r < 0)
                 return r;
