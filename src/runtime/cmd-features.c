@@ -92,7 +92,8 @@ int cmd_features(const Globals *g, int argc, char **argv) {
             (r = json_set(root, "mountOptions",
                           new_array(options, mount_options_known(options, ELEMENTSOF(options))))) < 0 ||
             (r = add_linux(root)) < 0 ||
-            (r = json_set_str(annotations, "org.berth.runtime.version", BERTH_VERSION)) < 0)
+            (r = json_set_str(annotations, "org.berth.runtime.version", BERTH_VERSION)) < 0 ||
+            (r = json_set_str(annotations, "org.berth.runtime.checkpoint.enabled", "true")) < 0)
                 return r;
         (void) puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
                                                                          JSON_C_TO_STRING_NOSLASHESCAPE));

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "../basic/fd.h"
@@ -20,6 +21,7 @@
 #include "error.h"
 #include "hooks.h"
 #include "kernel-call.h"
+#include "mounts.h"
 #include "rootfs.h"
 #include "seccomp-cache.h"
 #include "terminal.h"
@@ -48,7 +50,7 @@ static void restore_close(Restore *x) {
 static int prepare_criu(void *userdata) {
         const Restore *x = userdata;
         const Spec *s = &x->bundle->spec;
-        int fd;
+        int fd, r;
 
         /* criu leaves cgroups alone then: all that it makes is where it is itself. */
         if (x->options->criu.cgroup_mode == CRIU_CGROUP_IGNORE && spec_has_new(s, NS_CGROUP) &&
@@ -59,8 +61,10 @@ static int prepare_criu(void *userdata) {
         fd = rootfs_prepare(s, x->state->rootfs);
         if (fd < 0)
                 return fd;
+        /* criu takes this mount as it is for the root. */
+        r = mount_set_attr(fd, s->readonly ? MOUNT_ATTR_RDONLY : 0, 0, false);
         (void) close(fd);
-        return 0;
+        return r < 0 ? fail_errno(r, "read-only root file system") : 0;
 }
 
 static int make_cgroup(Restore *x, pid_t pid) {
@@ -268,6 +272,27 @@ static void undo_restore(Restore *x) {
         undo_run(x->undo);
 }
 
+/*
+ * Processes of a user namespace open images while they already are in it, where root of the host's directory
+ * counts for nothing: they get the right to search it, by their group.
+ */
+static int admit_user_namespace(const Restore *x) {
+        const Spec *s = &x->bundle->spec;
+        struct stat sb;
+
+        for (size_t i = 0; i < s->n_gid_maps; i++) {
+                const SpecIdMap *m = &s->gid_maps[i];
+
+                if (m->inside != 0 || m->size == 0)
+                        continue;
+                if (fstat(x->images_fd, &sb) < 0 || fchown(x->images_fd, (uid_t) -1, m->outside) < 0 ||
+                    fchmod(x->images_fd, (sb.st_mode & 07777) | S_IXGRP) < 0)
+                        return fail_errno(errno, "access of the user namespace to %s",
+                                          x->options->criu.image_path);
+        }
+        return 0;
+}
+
 static int open_images(Restore *x) {
         const CriuOptions *o = &x->options->criu;
         int r;
@@ -278,7 +303,7 @@ static int open_images(Restore *x) {
         if (faccessat(x->images_fd, CRIU_INVENTORY, F_OK, 0) < 0)
                 return fail_text(ENOENT, "%s has no checkpoint: there is no " CRIU_INVENTORY, o->image_path);
         r = o->work_path ? mkdir_parents(o->work_path, 0700) : 0;
-        return r < 0 ? fail_errno(r, "create %s", o->work_path) : 0;
+        return r < 0 ? fail_errno(r, "create %s", o->work_path) : admit_user_namespace(x);
 }
 
 static int check(Restore *x) {

@@ -99,6 +99,460 @@ def test_memory_goes_on():
     b.delete()
 
 
+def profile(b):
+    """What a process must not lose."""
+    keep = ("Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters",
+            "NSpid", "NSsid", "Umask", "SigIgn", "SigCgt")
+    status = dict(line.split(":\t", 1) for line in b.proc("status").splitlines())
+    status.update({k: status[k].split()[-1] for k in ("NSpid", "NSsid")})
+    # The parent and the ids of mounts differ; so does what is shared with whom.
+    mounts = sorted([f[3], f[4], f[5]] + f[f.index("-") + 1:] for f in (x.split() for x in b.proc("mountinfo").splitlines()))
+    mounts = [m if m[3] != "cgroup2" else m[:4] for m in mounts]
+    return {"status": {k: status[k] for k in keep if k in status}, "mounts": mounts, "limits": b.proc("limits"),
+            "environ": b.proc("environ"), "cmdline": b.proc("cmdline"), "cgroup": b.proc("cgroup"),
+            "oom": b.proc("oom_score_adj"), "cwd": os.readlink("/proc/%d/cwd" % b.pid),
+            "own namespaces": [n for n in ("pid", "net", "ipc", "uts", "mnt", "cgroup", "user")
+                               if os.readlink("/proc/%d/ns/%s" % (b.pid, n)) != os.readlink("/proc/self/ns/" + n)]}
+
+
+def same(before, after):
+    for key in before:
+        if key == "mounts":
+            lost, new = ([m for m in x[key] if m not in y[key]] for x, y in ((before, after), (after, before)))
+            assert not lost and not new, (lost, new)
+        assert before[key] == after[key], "%s:\n%s\n%s" % (key, before[key], after[key])
+
+
+def check_identity(user):
+    b = Subject()
+    b.process.update(user=user, noNewPrivileges=True, cwd="/home/user", env=["PATH=/bin", "KEPT=yes"], oomScoreAdj=333,
+                     rlimits=[{"type": "RLIMIT_NOFILE", "soft": 77, "hard": 99}])
+    for s in ("bounding", "permitted", "effective", "inheritable", "ambient"):
+        b.process["capabilities"][s] = ["CAP_NET_RAW", "CAP_KILL"] if s != "bounding" else ["CAP_NET_RAW", "CAP_KILL", "CAP_CHOWN"]
+    b.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW",
+                          "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 5}]}
+    b.config["root"]["readonly"] = True
+    b.config["mounts"].append({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]})
+    b.process["args"][2] = "trap 'mkdir /tmp/x 2>/tmp/error; cat /proc/self/attr/current >/dev/null' USR1; " + COUNT
+    b.up()
+    wait_for(lambda: os.path.exists("/proc/%d/root/tmp/count" % b.pid))
+    before = profile(b)
+    assert before["status"]["Seccomp"] == "2" and before["status"]["NoNewPrivs"] == "1", before
+    assert before["own namespaces"] == ["pid", "net", "ipc", "uts", "mnt", "cgroup"], before
+    b.cycle()
+    same(before, profile(b))
+    os.kill(b.pid, signal.SIGUSR1)
+    error = "/proc/%d/root/tmp/error" % b.pid
+    wait_for(lambda: os.path.exists(error) and open(error).read().endswith("\n"))
+    with open(error) as f:
+        assert "Input/output error" in f.read(), "the filter has gone"
+    assert "NoNewPrivs:\t1" in rt("exec", b.id, "cat", "/proc/self/status").out
+    r = rt("exec", b.id, "mkdir", "/tmp/y", check=1)
+    assert "Input/output error" in r.err, r
+    b.delete()
+
+
+def test_identity_and_confinement_survive():
+    check_identity({"uid": 0, "gid": 0, "additionalGids": [5, 7], "umask": 0o27})
+
+
+@needs("controllers")       # in bed 1 root has no CAP_SYS_RESOURCE, which criu needs for processes of others
+def test_identity_of_a_user():
+    check_identity({"uid": 1000, "gid": 1001, "additionalGids": [5, 7], "umask": 0o27})
+
+
+def test_default_profile_twice():
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 2)
+    before = profile(b)
+    b.cycle()
+    same(before, profile(b))
+    b.cycle()
+    same(before, profile(b))
+    n = b.count()
+    wait_for(lambda: b.count() > n)
+    b.delete()
+
+
+def test_masks_and_cgroup_view():
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 1)
+    b.cycle()
+    out = rt("exec", b.id, "sh", "-c", "wc -c </proc/keys; ls /sys/firmware; cat /proc/self/cgroup; echo x >/proc/sys/kernel/hostname; "
+             "mkdir /sys/fs/cgroup/x; ls /sys/fs/cgroup/berth-test; hostname").out
+    assert out.startswith("0\n") and "0::/\n" in out and out.endswith("box\n"), out
+    r = rt("exec", b.id, "sh", "-c", "mkdir /sys/fs/cgroup/x", check=1)
+    assert "Read-only" in r.err, r
+    assert b.proc("cgroup").splitlines()[-1] == "0::/berth-test/" + b.id
+    b.delete()
+
+
+def test_bind_mounts():
+    b = Subject()
+    host = b.path + "/host"
+    os.mkdir(host)
+    os.mkdir(b.rootfs + "/run")
+    os.makedirs(b.rootfs + "/var")
+    os.symlink("/run", b.rootfs + "/var/run")
+    with open(b.path + "/one", "w") as f:
+        f.write("one file\n")
+    b.config["mounts"] += [
+        {"destination": "/data", "type": "bind", "source": host, "options": ["rbind", "rw"]},
+        {"destination": "/fixed", "type": "bind", "source": "host", "options": ["bind", "ro", "nosuid"]},
+        {"destination": "/etc/one", "type": "bind", "source": b.path + "/one", "options": ["bind", "ro"]},
+        {"destination": "/var/run/deep", "type": "bind", "source": host, "options": ["bind"]},
+        {"destination": "/mem", "type": "tmpfs", "source": "tmpfs", "options": ["size=1m"]},
+        {"destination": "/mem/inner", "type": "bind", "source": host, "options": ["bind"]}]
+    b.process["args"][2] = "echo kept > /mem/file; " + COUNT
+    b.up()
+    wait_for(lambda: b.count() >= 1)
+    before = profile(b)
+    b.cycle()
+    same(before, profile(b))
+    with open(host + "/new", "w") as f:
+        f.write("from the host\n")
+    out = rt("exec", b.id, "sh", "-c", "cat /data/new /fixed/new /run/deep/new /mem/inner/new /etc/one /mem/file; echo w > /data/back").out
+    assert out == "from the host\n" * 4 + "one file\nkept\n", out
+    assert "Read-only" in rt("exec", b.id, "touch", "/fixed/x", check=1).err
+    assert "Read-only" in rt("exec", b.id, "touch", "/etc/one", check=1).err
+    assert os.path.exists(host + "/back")
+    b.delete()
+
+
+def test_another_root_file_system_and_bundle():
+    """Migration: the places of mounts are made where they are missing, and the sources are the new bundle's."""
+    b = Subject()
+    os.mkdir(b.path + "/host")
+    b.config["mounts"].append({"destination": "/a/b", "type": "bind", "source": "host", "options": ["bind"]})
+    b.up()
+    wait_for(lambda: b.count() >= 2)
+    b.checkpoint()
+    b.reap()
+    c = Subject()
+    shutil.copytree(b.rootfs + "/tmp", c.rootfs + "/tmp", dirs_exist_ok=True)
+    c.config["mounts"] = b.config["mounts"]
+    os.mkdir(c.path + "/host")
+    with open(c.path + "/host/which", "w") as f:
+        f.write("second\n")
+    c.images = b.images
+    n = c.count()
+    c.save().restore()
+    wait_for(lambda: c.count() > n)
+    assert rt("exec", c.id, "cat", "/a/b/which").out == "second\n"
+    assert c.proc("cgroup").splitlines()[-1] == "0::/berth-test/" + c.id
+    assert rt("exec", c.id, "cat", "/proc/self/cgroup").out.splitlines()[-1] == "0::/"
+    c.delete()
+
+
+def test_a_changed_bind_source_of_the_container_is_not_believed():
+    """What is mounted again is config.json's: not what a payload made of its mounts."""
+    b = Subject()
+    b.process["capabilities"]["bounding"].append("CAP_SYS_ADMIN")
+    b.process["capabilities"]["effective"].append("CAP_SYS_ADMIN")
+    b.process["capabilities"]["permitted"].append("CAP_SYS_ADMIN")
+    b.process["args"][2] = "umount /proc/keys; touch /tmp/fake; echo fake > /tmp/fake; mount -o bind /tmp/fake /proc/keys; " + COUNT
+    b.up()
+    wait_for(lambda: b.count() >= 1)
+    b.cycle()
+    assert rt("exec", b.id, "wc", "-c", "/proc/keys").out.split()[0] in ("0", "5")
+    b.delete()
+
+
+def test_open_files_pipes_and_time():
+    b = Subject("exec 5<>/tmp/open; echo first >&5; mknod /tmp/fifo p; (while :; do sleep 0.1; done) & "
+                "(echo late >/tmp/fifo; sleep 1000) & cut -d' ' -f1 /proc/uptime >/tmp/then; sleep 2; echo second >&5; "
+                "read x </tmp/fifo; echo $x >&5; cut -d' ' -f1 /proc/uptime >/tmp/now; while :; do sleep 1; done")
+    b.up()
+    wait_for(lambda: os.path.exists(b.rootfs + "/tmp/then") and os.path.getsize(b.rootfs + "/tmp/then") > 0)
+    b.cycle()
+    wait_for(lambda: os.path.exists(b.rootfs + "/tmp/now"), timeout=10)
+    with open(b.rootfs + "/tmp/open") as f:
+        assert f.read() == "first\nsecond\nlate\n"
+    assert len(json.loads(rt("ps", "--format", "json", b.id).out)) >= 4
+    b.delete()
+
+
+def test_standard_output_and_input_are_given_again():
+    b = Subject("while read x; do echo got $x; done; echo end; exit 3").save()
+    p1 = subprocess.Popen([RUNTIME, "--root", ROOT, "run", "--detach", "--pid-file", b.path + "/pid", "--bundle", b.path, b.id],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    p1.stdin.write(b"a\n")
+    p1.stdin.flush()
+    assert p1.stdout.readline() == b"got a\n"
+    b.pid = int(open(b.path + "/pid").read())
+    b.checkpoint()
+    with open(b.images + "/descriptors.json") as f:
+        names = json.load(f)
+    assert len(names) == 3 and names[0].startswith("pipe:["), names
+    assert p1.stdout.read() == b"", "the old end is closed"
+    p1.stdin.close()
+    p2 = subprocess.Popen([RUNTIME, "--root", ROOT, "restore", "--bundle", b.path, "--image-path", b.images, "--work-path", b.work, b.id],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    p2.stdin.write(b"b\n")
+    p2.stdin.flush()
+    assert p2.stdout.readline() == b"got b\n"
+    out, _ = p2.communicate(timeout=20)
+    assert out == b"end\n" and p2.returncode == 3, (out, p2.returncode)
+    b.gone()
+
+
+def test_foreground_passes_signals_and_deletes():
+    b = Subject("trap 'exit 9' TERM; " + COUNT).up()
+    wait_for(lambda: b.count() >= 1)
+    b.checkpoint()
+    b.reap()
+    with open(b.path + "/out", "ab") as out:
+        p = subprocess.Popen([RUNTIME, "--root", ROOT, "restore", "--bundle", b.path, "--image-path", b.images, b.id], stdin=subprocess.DEVNULL,
+                             stdout=out, stderr=out)
+    wait_for(lambda: rt("state", b.id, check=None).code == 0 and b.state()["status"] == "running")
+    assert os.path.exists(b.images + "/restore.log"), "without --work-path the log is beside the images"
+    p.terminate()
+    assert p.wait(20) == 9
+    b.gone()
+
+
+def test_terminal():
+    b = Subject("echo ready; while read x; do tty; echo got $x; done")
+    b.process["terminal"] = True
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(b.path + "/console")
+    listener.listen()
+    b.up("--console-socket", b.path + "/console")
+    master = receive_fd(listener.accept()[0])
+    read_until(master, b"ready\r\n")
+    before = profile(b)
+    b.checkpoint()
+    b.reap()
+    os.close(master)
+    assert "console-socket" in rt("restore", "--detach", "--bundle", b.path, "--image-path", b.images, b.id, check=1).err
+    b.gone()
+    b.restore("--console-socket", b.path + "/console")
+    master = receive_fd(listener.accept()[0])
+    same(before, profile(b))
+    os.write(master, b"word\n")
+    out = read_until(master, b"got word\r\n")
+    assert b"/dev/pts/0\r\n" in out, out
+    os.close(master)
+    b.delete()
+
+
+def test_leave_running():
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 2)
+    b.checkpoint("--leave-running")
+    assert b.state()["status"] == "running" and b.state()["pid"] == b.pid
+    n = b.count()
+    wait_for(lambda: b.count() > n)
+    assert os.path.exists(b.images + "/inventory.img")
+    rt("delete", "--force", b.id)
+    b.reap()
+    b.restore()
+    n = b.count()
+    wait_for(lambda: b.count() > n)
+    b.delete()
+
+
+def test_failed_checkpoint_leaves_it_running():
+    b = Subject("cat </tmp/in >/dev/null & " + COUNT)
+    os.mkfifo(b.rootfs + "/tmp/in")
+    # A file of the host as descriptor 7 is nothing that can be saved.
+    b.save()
+    with open(b.path + "/foreign", "w") as foreign:
+        fd = foreign.fileno()
+        b.create("--preserve-fds", "1", preexec_fn=lambda: os.dup2(fd, 3), pass_fds=(3,)).start()
+    wait_for(lambda: b.count() >= 1)
+    r = b.checkpoint(check=1)
+    assert "criu failed" in r.err and "dump.log: (criu/" in r.err and "foreign" in r.err, r
+    assert not os.path.exists(b.images), "a directory made for nothing"
+    assert b.state()["status"] == "running"
+    n = b.count()
+    wait_for(lambda: b.count() > n)
+    with open(CGROUP + "/berth-test/%s/cgroup.freeze" % b.id) as f:
+        assert f.read() == "0\n"
+    # One that is there already stays, with nothing in it that makes a checkpoint.
+    os.mkdir(b.images)
+    with open(b.images + "/mine", "w"):
+        pass
+    b.checkpoint(check=1)
+    assert "mine" in os.listdir(b.images)
+    assert not {"inventory.img", "descriptors.json"} & set(os.listdir(b.images)), os.listdir(b.images)
+    shutil.rmtree(b.images)
+    r = rt("checkpoint", "--image-path", b.images, b.id, check=1)
+    assert os.listdir(b.images) == ["dump.log"], "without --work-path only the log stays"
+    assert b.state()["status"] == "running"
+    b.delete()
+
+
+def test_failed_restore_leaves_nothing():
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 1)
+    b.checkpoint()
+    b.reap()
+    os.rename(b.images + "/inventory.img", b.path + "/inventory")
+    b.restore(check=1)
+    assert "there is no inventory.img" in b.out()
+    b.gone()
+    os.rename(b.path + "/inventory", b.images + "/inventory.img")
+    for name in ("core-1.img", "cgroup.img", "fs-1.img"):
+        os.rename(b.images + "/" + name, b.path + "/away")
+        with open(b.images + "/" + name, "wb") as f:
+            f.write(b"\0" * 100)
+        b.restore(check=1)
+        assert "criu failed" in b.out() and "restore.log: (criu/" in b.out(), b.out()
+        b.gone()
+        assert not os.path.exists(b.path + "/pid") or int(open(b.path + "/pid").read()) == b.pid
+        os.rename(b.path + "/away", b.images + "/" + name)
+    b.config["mounts"].append({"destination": "/gone", "type": "bind", "source": "/nothing/there", "options": ["bind"]})
+    b.save().restore(check=1)
+    assert "/nothing/there" in b.out()
+    b.gone()
+    b.config["mounts"].pop()
+    b.save().restore()
+    n = b.count()
+    wait_for(lambda: b.count() > n)
+    assert "already exists" in rt("restore", "--detach", "--bundle", b.path, "--image-path", b.images, b.id, check=1).err
+    assert b.state()["status"] == "running"
+    b.delete()
+
+
+def test_hooks():
+    b = Subject()
+    os.mkdir(b.path + "/h")
+    b.config["hooks"] = {k: [{"path": "/bin/sh", "args": ["sh", "-c", "cat > %s/h/%s" % (b.path, k)]}]
+                         for k in ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")}
+    b.config["hooks"]["startContainer"] = []
+    b.config["hooks"]["createContainer"] = []
+    b.up()
+    wait_for(lambda: b.count() >= 1)
+    for n in os.listdir(b.path + "/h"):
+        os.unlink(b.path + "/h/" + n)
+    b.checkpoint()
+    b.reap()
+    assert os.listdir(b.path + "/h") == ["poststop"]
+    os.unlink(b.path + "/h/poststop")
+    b.restore()
+    assert sorted(os.listdir(b.path + "/h")) == ["createRuntime", "prestart"]
+    with open(b.path + "/h/prestart") as f:
+        s = json.load(f)
+    assert s["pid"] == b.pid and s["id"] == b.id, s
+    b.checkpoint()
+    b.reap()
+    b.config["hooks"]["createRuntime"][0]["args"][2] = "exit 4"
+    b.save().restore(check=1)
+    assert "createRuntime hook /bin/sh: exit status 4" in b.out(), b.out()
+    b.gone()
+
+
+def test_network_namespace_by_path():
+    b = Subject("ip link; " + COUNT)
+    run("ip", "netns", "add", "ckt")
+    try:
+        run("ip", "-n", "ckt", "link", "add", "dummy7", "type", "dummy", check=None)
+        ns_without(b, "network", "ipc")
+        b.linux["namespaces"].append({"type": "network", "path": "/run/netns/ckt"})
+        b.up()
+        wait_for(lambda: b.count() >= 1)
+        b.cycle()
+        assert os.stat("/proc/%d/ns/net" % b.pid).st_ino == os.stat("/run/netns/ckt").st_ino
+        assert os.readlink("/proc/%d/ns/ipc" % b.pid) == os.readlink("/proc/self/ns/ipc")
+        b.delete()
+    finally:
+        run("ip", "netns", "del", "ckt")
+
+
+def test_life_after_restore():
+    b = Subject()
+    b.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
+    b.up()
+    rt("exec", b.id, "mknod", "/dev/kernel", "c", "1", "11")
+    assert "not permitted" in rt("exec", b.id, "head", "-c", "1", "/dev/kernel", check=1).err
+    wait_for(lambda: b.count() >= 1)
+    b.cycle()
+    assert "not permitted" in rt("exec", b.id, "head", "-c", "1", "/dev/kernel", check=1).err, "the device filter has gone"
+    rt("exec", b.id, "head", "-c", "1", "/dev/null")
+    rt("pause", b.id)
+    n = b.count()
+    assert b.state()["status"] == "paused"
+    r = b.checkpoint(check=1)
+    assert "paused state" in r.err, r
+    rt("resume", b.id)
+    wait_for(lambda: b.count() > n)
+    assert json.loads(rt("ps", "--format", "json", b.id).out)[0] == b.pid
+    rt("kill", b.id, "TERM", check=0)
+    rt("kill", b.id, "KILL", check=None)
+    b.wait()
+    assert b.state()["status"] == "stopped"
+    rt("delete", b.id)
+    b.gone()
+
+
+def test_cgroup_modes():
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 1)
+    before = profile(b)
+    for mode in ("ignore", "soft", "full"):
+        b.cycle("--manage-cgroups-mode", mode)
+        same(before, profile(b))
+        assert rt("exec", b.id, "cat", "/proc/self/cgroup").out.splitlines()[-1] == "0::/"
+    assert "expected soft" in b.checkpoint("--manage-cgroups-mode", "none", check=1).err
+    b.delete()
+
+
+def test_cgroups_made_by_the_container():
+    b = Subject("mkdir /sys/fs/cgroup/inner; echo 0 >/sys/fs/cgroup/inner/cgroup.procs; " + COUNT)
+    b.config["mounts"][-1]["options"] = ["nosuid"]
+    b.up()
+    wait_for(lambda: b.count() >= 1)
+    assert b.proc("cgroup").splitlines()[-1].endswith(b.id + "/inner")
+    b.cycle()
+    assert b.proc("cgroup").splitlines()[-1] == "0::/berth-test/%s/inner" % b.id
+    b.delete()
+
+
+def test_user_namespace():
+    b = Subject()
+    b.linux["namespaces"].append({"type": "user"})
+    for k in ("uidMappings", "gidMappings"):
+        b.linux[k] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    run("chown", "-R", "100000:100000", b.rootfs)
+    os.chmod(bundle.TOP, 0o755)
+    with open(b.path + "/out", "w") as f:
+        os.fchmod(f.fileno(), 0o666)    # criu opens it again
+    b.up()
+    wait_for(lambda: b.count() >= 1)
+    before = profile(b)
+    b.cycle()
+    same(before, profile(b))
+    n = b.count()
+    wait_for(lambda: b.count() > n)
+    b.delete()
+
+
+def test_what_is_refused():
+    b = Subject().create()
+    assert "created state" in b.checkpoint(check=1).err
+    b.start()
+    for option in ("--lazy-pages", "--status-fd=3", "--page-server=1.2.3.4:5", "--network-lock=skip", "--empty-ns=ipc"):
+        r = b.checkpoint(option, check=1)
+        assert option.split("=")[0] in r.err and "not supported" in r.err, r
+    assert "relative" in b.checkpoint("--parent-path", "/abs", check=1).err
+    assert "usage: berth-runtime checkpoint" in b.checkpoint("--unknown", check=1).err
+    r = rt("restore", "--no-pivot", "--bundle", b.path, "other", check=1)
+    assert "--no-pivot" in r.err, r
+    assert "does not exist" in rt("checkpoint", "nobody", check=1).err
+    assert not os.path.exists(b.images) and b.state()["status"] == "running"
+    hide = "mount --bind /dev/null %s && exec \"$@\"" % shutil.which("criu", path="/usr/sbin:/usr/bin:/sbin:/bin")
+    r = run("unshare", "-m", "sh", "-c", hide, "sh", RUNTIME, "--root", ROOT, "checkpoint", "--image-path", b.images, b.id, check=1)
+    assert "need the package criu" in r.err, r
+    assert b.state()["status"] == "running" and not os.path.exists(b.images)
+    b.delete()
+    b.config["mounts"].append({"destination": "/m", "type": "bind", "source": b.path, "options": ["bind", "idmap"],
+                               "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}], "gidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]})
+    if rt("run", "--detach", "--bundle", b.save().path, b.id, check=None, timeout=20).code == 0:
+        assert "id-mapped mount /m" in b.checkpoint(check=1).err
+    rt("delete", "--force", b.id)
+
+
 def test_help_of_every_command():
     listed = [line.split()[0] for line in rt("--help").out.split("Commands:")[1].split("Options:")[0].splitlines() if line]
     assert "checkpoint" in listed and len(listed) >= 17, listed
