@@ -20,6 +20,7 @@
 #include "../basic/fd.h"
 #include "../basic/file.h"
 #include "../basic/str.h"
+#include "cgroup-owner.h"
 #include "cgroup-resources.h"
 #include "cgroup.h"
 #include "channel.h"
@@ -314,7 +315,9 @@ static int send_pidfd(const char *path, int pidfd) {
 int create_limit_cgroup(int fd, const Spec *s, const State *st) {
         int r = cgroup_resources_apply(fd, st->cgroup, s->resources, s->oci_version);
 
-        return r < 0 ? r : device_filter_apply(fd, s);
+        if (r >= 0)
+                r = device_filter_apply(fd, s);
+        return r < 0 ? r : cgroup_owner_apply(fd, s);
 }
 
 /**

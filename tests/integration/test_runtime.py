@@ -146,7 +146,6 @@ def test_bad_configs_are_refused_by_name():
     b = Bundle().save()
     for bad in ("../x", "a/b", ".hidden", ""):
         assert "invalid container id" in rt("create", "--bundle", b.path, bad, check=1).err
-    assert "systemd-cgroup" in run(RUNTIME, "--systemd-cgroup", "list", check=1).err
 
 
 # --- what the process sees -------------------------------------------------------------------------------
@@ -531,6 +530,31 @@ def test_idmapped_mount():
 
 
 # --- cgroups ---------------------------------------------------------------------------------------------
+
+def test_cgroup_belongs_to_who_sees_it_writable():
+    """The payload's user may then make cgroups; limits stay root's."""
+    files = ("", "/cgroup.procs", "/cgroup.subtree_control", "/cgroup.threads", "/cgroup.freeze", "/cgroup.max.depth")
+
+    def owners(writable, *without, maps=True, uid=0):
+        b = Bundle("sleep", "100")
+        ns_without(b, *without)
+        b.process["user"] = {"uid": uid, "gid": uid}
+        b.config["mounts"][-1]["options"].remove("ro")
+        b.config["mounts"][-1]["options"].append("rw" if writable else "ro")
+        if maps:
+            b.linux["namespaces"].append({"type": "user"})
+            b.linux["uidMappings"] = b.linux["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+            os.chmod(b.path, 0o755)
+        b.create().start()
+        found = [os.stat("%s/berth-test/%s%s" % (CGROUP, b.id, f)).st_uid for f in files]
+        b.delete()
+        return found
+    os.chmod(TOP, 0o755)
+    assert owners(True) == [100000] * 4 + [0, 0]
+    assert owners(True, uid=7) == [100007] * 4 + [0, 0]
+    assert owners(True, maps=False, uid=7) == [7] * 4 + [0, 0]
+    assert owners(False) == owners(True, "cgroup") == owners(True, maps=False) == [0] * 6
+
 
 def test_payload_makes_cgroups_and_all_goes():
     b = Bundle("sleep", "1000").create().start()
