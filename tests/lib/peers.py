@@ -163,3 +163,21 @@ def use_docker_socket():
     """Point harness (inspect, http) at dockerd; only this test process is concerned."""
     harness.SOCKET, harness.API = DOCKER_SOCKET, "/v1.45"
     os.environ.update(DOCKER_ENV)
+
+
+SYSTEM_PARTS = ("bin", "sbin", "lib", "lib64", "etc", "usr")
+SYSTEM_WITHOUT = ("usr/lib/podman", "usr/lib/python3*", "usr/share/[a-ce-z]*", "usr/bin/[cdp]o[dmn]*", "usr/bin/docker", "usr/bin/ctr",
+                  "usr/bin/python*", "usr/bin/perl*", "usr/sbin/*", "usr/libexec/*", "etc/machine-id", "etc/init.d/*", "etc/rc*",
+                  "etc/systemd/system/multi-user.target.wants", "usr/lib/systemd/system/*/berth*") + tuple(
+                      "usr/lib/systemd/system/%s*" % u for u in ("berth", "bed-", "docker", "containerd", "podman", "netavark", "nftables",
+                                                                 "apparmor", "ldconfig", "e2scrub", "fstrim", "criu"))
+
+
+def make_system_image(tag="system:latest"):
+    """An image with systemd, from this bed's own files; for podman."""
+    if podman("image", "exists", tag, check=None).code == 0:
+        return
+    archive = "/var/tmp/peers-system.tar"
+    run("tar", "-C", "/", "-cf", archive, "--one-file-system", *("--exclude=" + x for x in SYSTEM_WITHOUT), *SYSTEM_PARTS, timeout=120)
+    podman("import", "-q", "-c", 'CMD ["/lib/systemd/systemd"]', archive, tag, timeout=120)
+    os.unlink(archive)
