@@ -252,7 +252,7 @@ static int serve(const RestoreCommand *o, pid_t pid, int master_end) {
                 if (master < 0)
                         return master;
         }
-        r = foreground_wait(pid, master);
+        r = foreground_wait(pid, master, -EBADF);
         if (r >= 0 && !o->keep && container_delete(create->root, create->id, true) < 0)
                 runtime_warning("%s", fail_message());
         return r;

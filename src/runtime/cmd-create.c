@@ -7,6 +7,7 @@
 
 #include "../basic/fd.h"
 #include "../basic/str.h"
+#include "activation.h"
 #include "command.h"
 #include "container.h"
 #include "error.h"
@@ -45,7 +46,7 @@ static const struct option long_options[] = {
 
 static int parse(const Globals *g, int argc, char **argv, bool run, RunOptions *ret) {
         uint64_t n;
-        int c;
+        int c, r;
 
         *ret = (RunOptions) { .create = { .root = g->root, .rootless = g->rootless, .bundle = ".",
                                           .console_fd = -EBADF, .systemd_cgroup = g->systemd_cgroup } };
@@ -87,7 +88,8 @@ static int parse(const Globals *g, int argc, char **argv, bool run, RunOptions *
                 default:
                         return command_usage(argv[0], NULL);
                 }
-        return command_single_id(argc, argv, optind, &ret->create.id);
+        r = command_single_id(argc, argv, optind, &ret->create.id);
+        return r < 0 ? r : activation_take_fds(&ret->create.preserve_fds, &ret->create.listen_fds);
 }
 
 /** cmd_create - berth-runtime create. */
@@ -112,33 +114,37 @@ static int delete_failed(const RunOptions *o, int error) {
 }
 
 /* Return: the pid of the payload, which runs; *ret_master is its terminal if @master_end leads to one. */
-static int create_and_start(const RunOptions *o, Bundle *bundle, int master_end, int *ret_master) {
+static int create_and_start(const RunOptions *o, Bundle *bundle, int master_end, int *ret_master,
+                            int *ret_notify) {
+        _cleanup_start_link_ StartLink link = START_LINK_INIT;
         _cleanup_close_ int master = -EBADF;
         _cleanup_state_ State s = STATE_INIT;
-        int start_fd, r;
         pid_t pid;
+        int r;
 
-        r = container_create(&o->create, bundle, &s, &start_fd);
+        r = container_create(&o->create, bundle, &s, &link);
         if (r < 0)
                 return r;
         if (master_end >= 0)
                 master = r = foreground_receive_master(master_end);
         if (r >= 0)
-                r = container_started(&s, start_fd);
-        else
-                (void) close(start_fd);
+                r = container_started(&s, &link);
+        if (r >= 0 && o->detach)
+                r = container_await_ready(&s, link.notify_fd);
         pid = s.pid;
         state_done(&s); /* the lock is whoever's comes next */
         if (r < 0)
                 return delete_failed(o, r);
-        if (ret_master)
+        if (!o->detach) {
                 *ret_master = TAKE_FD(master);
+                *ret_notify = TAKE_FD(link.notify_fd);
+        }
         return (int) pid;
 }
 
 static int run_foreground(RunOptions *o, Bundle *bundle) {
         _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
-        int ends[2], master = -EBADF, r;
+        int ends[2], master = -EBADF, notify = -EBADF, r;
 
         if (!o->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
                 return fail_errno(errno, "become subreaper");
@@ -150,10 +156,10 @@ static int run_foreground(RunOptions *o, Bundle *bundle) {
         }
         r = foreground_block_signals();
         if (r >= 0)
-                r = create_and_start(o, bundle, ours, &master);
+                r = create_and_start(o, bundle, ours, &master, &notify);
         if (r < 0)
                 return r;
-        r = foreground_wait(r, master);
+        r = foreground_wait(r, master, notify);
         if (r < 0)
                 return delete_failed(o, r);
         if (!o->keep && container_delete(o->create.root, o->create.id, true) < 0)
@@ -176,6 +182,6 @@ int cmd_run(const Globals *g, int argc, char **argv) {
                 return r;
         if (!o.detach)
                 return run_foreground(&o, &bundle);
-        r = create_and_start(&o, &bundle, -EBADF, NULL);
+        r = create_and_start(&o, &bundle, -EBADF, NULL, NULL);
         return r < 0 ? r : 0;
 }

@@ -6,6 +6,7 @@
 
 #include "../basic/fd.h"
 #include "../basic/str.h"
+#include "activation.h"
 #include "command.h"
 #include "error.h"
 #include "exec.h"
@@ -127,7 +128,7 @@ static int parse(const Globals *g, int argc, char **argv, Parsed *p) {
                 return command_usage(argv[0], "expected either --process or a command");
         if (p->o.pidfd_socket)
                 return fail_text(EOPNOTSUPP, "exec --pidfd-socket is not supported");
-        return 0;
+        return activation_take_fds(&p->o.preserve_fds, &p->o.listen_fds);
 }
 
 static int process_wants_terminal(const ExecOptions *o) {
@@ -160,7 +161,7 @@ static int exec_foreground(Parsed *p) {
                 if (master < 0)
                         return master;
         }
-        return foreground_wait(pid, master);
+        return foreground_wait(pid, master, -EBADF);
 }
 
 /** cmd_exec - berth-runtime exec. */

@@ -6,11 +6,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "../basic/fd.h"
 #include "../basic/file.h"
+#include "activation.h"
 #include "cgroup.h"
 #include "channel.h"
 #include "error.h"
@@ -85,8 +87,31 @@ static int run_poststart(const State *s) {
         return r;
 }
 
-/** container_start - let the program of a created container run. Return: 0, or -errno with a message. */
+/** start_link_done - close both ends. */
+void start_link_done(StartLink *l) {
+        (void) safe_close(l->channel_fd);
+        (void) safe_close(l->notify_fd);
+        *l = START_LINK_INIT;
+}
+
+/**
+ * container_await_ready - wait until the payload says that it is ready, or is gone; without the lock.
+ * @notify_fd: borrowed; -EBADF: nothing to wait for.
+ */
+int container_await_ready(const State *s, int notify_fd) {
+        if (notify_fd < 0)
+                return 0;
+        (void) flock(s->dir_fd, LOCK_UN);
+        return notify_await_ready(s, notify_fd);
+}
+
+/**
+ * container_start - let the program of a created container run; with $NOTIFY_SOCKET, until it is ready.
+ *
+ * Return: 0, or -errno with a message.
+ */
 int container_start(const char *root, const char *id) {
+        _cleanup_close_ int notify_fd = -EBADF;
         _cleanup_state_ State s = STATE_INIT;
         ContainerStatus status;
         int r;
@@ -98,19 +123,22 @@ int container_start(const char *root, const char *id) {
         if (status != STATUS_CREATED)
                 return fail_text(EINVAL, "cannot start container \"%s\" in the %s state", id,
                                  status_to_string(status));
+        notify_fd = notify_listen(&s);
+        if (notify_fd < 0 && notify_fd != -ENOENT)
+                return notify_fd;
         r = release_init(&s);
-        return r < 0 ? r : run_poststart(&s);
+        if (r >= 0)
+                r = run_poststart(&s);
+        return r < 0 ? r : container_await_ready(&s, notify_fd);
 }
 
 /**
  * container_started - what container_start() does, for a container that was created with
- * CreateOptions.start.
- * @start_fd: from container_create(), consumed.
+ * CreateOptions.start; the payload's readiness is the caller's to wait for.
  */
-int container_started(const State *s, int start_fd) {
-        int r = await_exec(s, start_fd);
+int container_started(const State *s, const StartLink *link) {
+        int r = await_exec(s, link->channel_fd);
 
-        (void) close(start_fd);
         return r < 0 ? r : run_poststart(s);
 }
 

@@ -10,7 +10,7 @@ typedef struct CreateOptions {
         const char *root, *id, *bundle, *pid_file, *console_socket, *pidfd_socket;
         bool no_pivot, no_new_keyring;
         bool systemd_cgroup; /* the cgroup is a scope of systemd */
-        unsigned preserve_fds;
+        unsigned preserve_fds, listen_fds; /* the latter are among the former */
         RootlessMode rootless;
         int console_fd; /* a connected socket that stands for console_socket, or -EBADF */
         bool start;     /* do not wait for `start`: container_started() is called instead of it */
@@ -42,10 +42,23 @@ typedef struct InitContext {
 } InitContext;
 
 int bundle_load(const char *path, Bundle *ret);
-int container_create(const CreateOptions *o, Bundle *bundle, State *ret, int *ret_start_fd);
+
+/* Between container_create() with CreateOptions.start and container_started(). */
+typedef struct StartLink {
+        int channel_fd;
+        int notify_fd; /* the payload tells here that it is ready; -EBADF: nobody wants to know */
+} StartLink;
+
+#define START_LINK_INIT ((StartLink) { -EBADF, -EBADF })
+
+void start_link_done(StartLink *l);
+#define _cleanup_start_link_ _cleanup_(start_link_done)
+
+int container_create(const CreateOptions *o, Bundle *bundle, State *ret, StartLink *ret_link);
 int container_config(const State *s, Spec *ret);
 int container_start(const char *root, const char *id);
-int container_started(const State *s, int start_fd);
+int container_started(const State *s, const StartLink *link);
+int container_await_ready(const State *s, int notify_fd);
 int container_delete(const char *root, const char *id, bool force);
 int container_kill(const char *root, const char *id, int sig, bool all);
 

@@ -20,6 +20,7 @@
 #include "../basic/fd.h"
 #include "../basic/file.h"
 #include "../basic/str.h"
+#include "activation.h"
 #include "cgroup-owner.h"
 #include "cgroup-resources.h"
 #include "cgroup.h"
@@ -379,7 +380,7 @@ static int announce(const InitContext *c, State *st, Undo *u, int channel) {
         return r < 0 ? r : channel_send(channel, CHANNEL_SAVED, NULL);
 }
 
-static int run_child(InitContext *c, State *st, Undo *u, int *ret_channel) {
+static int run_child(InitContext *c, State *st, Undo *u, StartLink *ret_link) {
         /* For `run` the state is stored while the child sets up, so that neither waits for the other. A
          * hook, and whoever waits for `created`, is to see a stored pid only when all is set up. */
         bool early = c->options->start && !c->spec->any_hook;
@@ -409,7 +410,7 @@ static int run_child(InitContext *c, State *st, Undo *u, int *ret_channel) {
         if (r >= 0 && !early)
                 r = announce(c, st, u, channel);
         if (r >= 0 && c->options->start)
-                *ret_channel = TAKE_FD(channel);
+                ret_link->channel_fd = TAKE_FD(channel);
         return r;
 }
 
@@ -422,7 +423,7 @@ static int open_resources(InitContext *c, const Spec *s) {
         return mounts_open_sources(s, c->state->bundle, (int **) &c->source_fds);
 }
 
-static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, int *ret_channel) {
+static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, StartLink *ret_link) {
         _cleanup_seccomp_ SeccompFilter filter = {};
         _cleanup_close_ int listen_fd = -EBADF, cgroup_fd = -EBADF;
         InitContext c = { .options = o, .spec = &b->spec, .state = st, .filter = &filter,
@@ -455,21 +456,28 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, int 
                 if (listen_fd < 0)
                         return listen_fd;
         }
-        r = open_resources(&c, &b->spec);
+        r = notify_prepare(&b->spec, st, o->root);
+        if (r >= 0 && o->start) {
+                r = ret_link->notify_fd = notify_listen(st);
+                if (r == -ENOENT)
+                        r = 0;
+        }
+        if (r >= 0)
+                r = open_resources(&c, &b->spec);
         if (r < 0)
                 return r;
-        return run_child(&c, st, u, ret_channel);
+        return run_child(&c, st, u, ret_link);
 }
 
 /**
  * container_create - bring a container up to where only its program is missing; with o->start, let it run.
  * @bundle: config.json, loaded; borrowed.
  * @ret: its state, locked; release with state_done(). The first process is a child of the caller.
- * @ret_start_fd: for container_started(), consumed by it; only with o->start.
+ * @ret_link: for container_started(); owned by the caller, valid also on failure; only with o->start.
  *
  * Return: 0, or -errno with a message and nothing left behind.
  */
-int container_create(const CreateOptions *o, Bundle *bundle, State *ret, int *ret_start_fd) {
+int container_create(const CreateOptions *o, Bundle *bundle, State *ret, StartLink *ret_link) {
         _cleanup_state_ State st = STATE_INIT;
         Undo u = { .root = o->root, .id = o->id, .pidfd = -EBADF, .st = &st };
         int r;
@@ -483,7 +491,7 @@ int container_create(const CreateOptions *o, Bundle *bundle, State *ret, int *re
                 if (r >= 0 && u.scope.used)
                         r = systemd_scope_name(&u.scope, &bundle->spec, &st);
                 if (r >= 0)
-                        r = create_in(o, bundle, &st, &u, ret_start_fd);
+                        r = create_in(o, bundle, &st, &u, ret_link);
         }
         if (r < 0)
                 undo_run(&u);

@@ -17,6 +17,7 @@
 
 #include "../basic/fd.h"
 #include "../basic/str.h"
+#include "activation.h"
 #include "cgroup.h"
 #include "channel.h"
 #include "clone-child.h"
@@ -100,7 +101,8 @@ static int child_run(ExecContext *c) {
             (r = home_env_add(p)) < 0 || (r = process_resolve(p, &path)) < 0 ||
             (r = process_become(p, c->filter)) < 0)
                 return r;
-        return process_exec(p, path, c->options->preserve_fds);
+        r = activation_env_add(p, c->options->listen_fds);
+        return r < 0 ? r : process_exec(p, path, c->options->preserve_fds);
 }
 
 static _Noreturn void child_main(ExecContext *c) {

@@ -7,7 +7,7 @@ typedef struct ExecOptions {
         const char *root, *id, *pid_file, *console_socket, *pidfd_socket, *process_file, *cgroup;
         int console_fd; /* a connected socket that stands for console_socket, or -EBADF */
         bool ignore_paused;
-        unsigned preserve_fds;
+        unsigned preserve_fds, listen_fds; /* the latter are among the former */
 
         /* Without process_file: what to change in the container's own process. */
         const char *const *args;

@@ -12,11 +12,12 @@
 #include <unistd.h>
 
 #include "../basic/fd.h"
+#include "activation.h"
 #include "error.h"
 
 typedef struct Relay {
         pid_t pid;
-        int master, signals;
+        int master, notify, signals;
         bool input_open, exited, restore;
         int status;
         struct termios saved;
@@ -114,10 +115,11 @@ static bool copy_bytes(int from, int to) {
 static int relay_loop(Relay *l) {
         reap(l);
         while (!l->exited || l->master >= 0) {
-                struct pollfd p[3] = {
+                struct pollfd p[4] = {
                         { .fd = l->signals, .events = POLLIN },
                         { .fd = l->master, .events = POLLIN },
                         { .fd = l->master >= 0 && l->input_open ? STDIN_FILENO : -1, .events = POLLIN },
+                        { .fd = l->notify, .events = POLLIN },
                 };
                 int n = poll(p, ELEMENTSOF(p), l->exited ? 0 : -1);
 
@@ -129,6 +131,9 @@ static int relay_loop(Relay *l) {
                         return 0;
                 if (p[0].revents)
                         handle_signals(l);
+                /* We stay the service's main process. */
+                if (p[3].revents && notify_receive(l->notify, 0))
+                        l->notify = safe_close(l->notify);
                 if (p[1].revents && !copy_bytes(l->master, STDOUT_FILENO))
                         l->master = safe_close(l->master);
                 if (p[2].revents)
@@ -140,11 +145,12 @@ static int relay_loop(Relay *l) {
 /**
  * foreground_wait - serve the payload until it ends.
  * @master_fd: its terminal, consumed; or -EBADF.
+ * @notify_fd: from notify_listen(), consumed; or -EBADF.
  *
  * Return: the exit status as a shell would give it (128 + signal), or -errno.
  */
-int foreground_wait(pid_t pid, int master_fd) {
-        Relay l = { .pid = pid, .master = master_fd, .input_open = true };
+int foreground_wait(pid_t pid, int master_fd, int notify_fd) {
+        Relay l = { .pid = pid, .master = master_fd, .notify = notify_fd, .input_open = true };
         sigset_t set;
         int r;
 
@@ -159,6 +165,7 @@ int foreground_wait(pid_t pid, int master_fd) {
                 (void) tcsetattr(STDIN_FILENO, TCSANOW, &l.saved);
         (void) safe_close(l.signals);
         (void) safe_close(l.master);
+        (void) safe_close(l.notify);
         if (r < 0)
                 return r;
         return WIFSIGNALED(l.status) ? 128 + WTERMSIG(l.status) : WEXITSTATUS(l.status);

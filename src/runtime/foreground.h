@@ -5,4 +5,4 @@
 
 int foreground_block_signals(void);
 int foreground_receive_master(int socket_fd);
-int foreground_wait(pid_t pid, int master_fd);
+int foreground_wait(pid_t pid, int master_fd, int notify_fd);

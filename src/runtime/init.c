@@ -17,6 +17,7 @@
 
 #include "../basic/fd.h"
 #include "../basic/str.h"
+#include "activation.h"
 #include "channel.h"
 #include "container.h"
 #include "devices.h"
@@ -247,6 +248,8 @@ static int start_payload(InitContext *c, const char *path, int peer_fd) {
         if (peer_fd >= 0)
                 (void) close(peer_fd);
         r = process_become(p, c->filter);
+        if (r >= 0)
+                r = activation_env_add(p, c->options->listen_fds);
         return r < 0 ? r : process_exec(p, path, c->options->preserve_fds);
 }
 

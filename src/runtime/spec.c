@@ -283,6 +283,7 @@ void spec_done(Spec *s) {
                 free(s->mounts[i].gid_maps);
         }
         free(s->mounts);
+        free(s->notify_source);
         for (HookPoint p = 0; p < _HOOK_MAX; p++) {
                 for (size_t i = 0; i < s->hooks[p].n; i++) {
                         free(s->hooks[p].items[i].args);

@@ -143,6 +143,8 @@ typedef struct Spec {
         uint64_t rootfs_propagation;
         bool rootfs_propagation_recursive;
         const char *mount_label;
+
+        char *notify_source; /* owned; see activation.c */
 } Spec;
 
 int spec_parse(const char *text, size_t size, Spec *ret);
