@@ -26,25 +26,26 @@ static json_object *new_enabled(bool enabled) {
 }
 
 static int add_seccomp(json_object *linux_object) {
-        static const char *const operators[] = { "SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE", "SCMP_CMP_EQ",
-                                                 "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_MASKED_EQ" };
-        static const char *const flags[] = { "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_LOG",
-                                             "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
-                                             "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" };
         json_object *o = new_enabled(true);
-        const char *names[64];
+        const char *names[64], *supported[16];
+        size_t n, n_supported = 0;
         int r;
 
         r = json_set(linux_object, "seccomp", o);
         if (r >= 0)
                 r = json_set(o, "actions", new_array(names, seccomp_action_names(names, ELEMENTSOF(names))));
         if (r >= 0)
-                r = json_set(o, "operators", new_array(operators, ELEMENTSOF(operators)));
+                r = json_set(o, "operators",
+                             new_array(names, seccomp_operator_names(names, ELEMENTSOF(names))));
         if (r >= 0)
                 r = json_set(o, "archs", new_array(names, seccomp_arch_names(names, ELEMENTSOF(names))));
+        n = seccomp_flag_names(names, ELEMENTSOF(names));
+        for (size_t i = 0; i < n && n_supported < ELEMENTSOF(supported); i++)
+                if (seccomp_flag_is_supported(names[i]))
+                        supported[n_supported++] = names[i];
         if (r >= 0)
-                r = json_set(o, "knownFlags", new_array(flags, ELEMENTSOF(flags)));
-        return r >= 0 ? json_set(o, "supportedFlags", new_array(flags, ELEMENTSOF(flags))) : r;
+                r = json_set(o, "knownFlags", new_array(names, n));
+        return r >= 0 ? json_set(o, "supportedFlags", new_array(supported, n_supported)) : r;
 }
 
 static int add_linux(json_object *root) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "rootless.h"
-#include "seccomp-filter.h"
+#include "seccomp-notify.h"
 #include "spec.h"
 #include "state.h"
 
@@ -30,8 +30,9 @@ void bundle_done(Bundle *b);
 typedef struct InitContext {
         const CreateOptions *options;
         Spec *spec;
-        const State *state;
+        State *state;
         const SeccompFilter *filter;
+        SeccompAgent *agent;
         const char *cgroup_mount, *rootfs;
         const int *source_fds;
         int channel_fd, listen_fd, console_fd;

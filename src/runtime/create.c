@@ -426,7 +426,8 @@ static int open_resources(InitContext *c, const Spec *s) {
 static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, StartLink *ret_link) {
         _cleanup_seccomp_ SeccompFilter filter = {};
         _cleanup_close_ int listen_fd = -EBADF, cgroup_fd = -EBADF;
-        InitContext c = { .options = o, .spec = &b->spec, .state = st, .filter = &filter,
+        _cleanup_agent_ SeccompAgent agent = SECCOMP_AGENT_INIT;
+        InitContext c = { .options = o, .spec = &b->spec, .state = st, .filter = &filter, .agent = &agent,
                           .rootfs = st->rootfs, .listen_fd = -EBADF, .console_fd = o->console_fd,
                           .cgroup_fd = -EBADF, .moved = u->scope.used,
                           .helper_fd = u->scope.used ? u->scope.helper.fd : -EBADF };
@@ -439,6 +440,8 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, Star
         if (r < 0)
                 return fail_errno(r, "store config.json");
         r = seccomp_prepare(o->root, st->dir_fd, b->spec.seccomp, &filter);
+        if (r >= 0)
+                r = seccomp_agent_connect(b->spec.seccomp, &filter, &agent);
         if (r < 0)
                 return r;
         r = cgroup_find_mount(&c.cgroup_mount);

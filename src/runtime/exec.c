@@ -37,6 +37,8 @@ typedef struct ExecContext {
         const ExecOptions *options;
         SpecProcess *process;
         const SeccompFilter *filter;
+        SeccompAgent *agent;
+        const State *state;
         int pidfd, channel_fd, console_fd;
         uint64_t join; /* CLONE_NEW... for the child's setns */
         bool user_ns;
@@ -84,6 +86,11 @@ static int child_run(ExecContext *c) {
                 if (r < 0)
                         return r;
         }
+        if (c->agent->fd >= 0) {
+                r = seccomp_agent_describe(c->agent, c->state, STATUS_RUNNING, process_host_pid());
+                if (r < 0)
+                        return r;
+        }
         if (c->join != 0 && setns(c->pidfd, (int) c->join) < 0)
                 return fail_errno(errno, "join the container's namespaces");
         if (c->user_ns && (r = process_enter_user_namespace(p)) < 0)
@@ -99,10 +106,11 @@ static int child_run(ExecContext *c) {
         }
         if ((!c->user_ns && (r = oom_score_apply(p)) < 0) || (r = process_prepare(p, false)) < 0 ||
             (r = home_env_add(p)) < 0 || (r = process_resolve(p, &path)) < 0 ||
-            (r = process_become(p, c->filter)) < 0)
+            (r = activation_env_add(p, c->options->listen_fds)) < 0 ||
+            (r = process_keep_fds(c->options->preserve_fds)) < 0 ||
+            (r = process_become(p, c->filter, c->agent)) < 0)
                 return r;
-        r = activation_env_add(p, c->options->listen_fds);
-        return r < 0 ? r : process_exec(p, path, c->options->preserve_fds);
+        return process_exec(p, path);
 }
 
 static _Noreturn void child_main(ExecContext *c) {
@@ -222,6 +230,19 @@ static int inherit_oom_score(const ExecContext *c) {
         return r;
 }
 
+/* The agent is named in the container's config.json; @ret_config owns what @ret borrows. */
+static int connect_agent(const State *s, const SeccompFilter *f, json_object **ret_config,
+                         SeccompAgent *ret) {
+        int r;
+
+        if (f->notify == SECCOMP_NOTIFY_NONE)
+                return 0;
+        r = json_load_at(s->dir_fd, "config.json", SPEC_SIZE_MAX, ret_config);
+        if (r < 0)
+                return fail_errno(r, "configuration of %s", s->id);
+        return seccomp_agent_connect(json_get(json_get(*ret_config, "linux"), "seccomp"), f, ret);
+}
+
 /**
  * container_exec - run a process in a container.
  * @ret_pid: a child of the caller that runs its program already.
@@ -233,9 +254,10 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
         _cleanup_seccomp_ SeccompFilter filter = {};
         _cleanup_state_ State s = STATE_INIT;
         _cleanup_close_ int pidfd = -EBADF, child_pidfd = -EBADF, channel = -EBADF;
-        ExecContext c = {
-                .options = o, .process = &process.process, .filter = &filter, .console_fd = o->console_fd
-        };
+        _cleanup_agent_ SeccompAgent agent = SECCOMP_AGENT_INIT;
+        _cleanup_json_ json_object *config = NULL;
+        ExecContext c = { .options = o, .process = &process.process, .filter = &filter, .agent = &agent,
+                          .state = &s, .console_fd = o->console_fd };
         int ends[2], r;
         bool pid_ns;
 
@@ -258,7 +280,8 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
                 if (c.console_fd < 0)
                         return c.console_fd;
         }
-        if ((r = find_namespaces(&s, &c, &pid_ns)) < 0 || (r = channel_pair(ends)) < 0)
+        if ((r = connect_agent(&s, &filter, &config, &agent)) < 0 ||
+            (r = find_namespaces(&s, &c, &pid_ns)) < 0 || (r = channel_pair(ends)) < 0)
                 return r;
         channel = ends[0];
         c.channel_fd = ends[1];

@@ -247,10 +247,14 @@ static int start_payload(InitContext *c, const char *path, int peer_fd) {
                 return r;
         if (peer_fd >= 0)
                 (void) close(peer_fd);
-        r = process_become(p, c->filter);
+        r = process_keep_fds(c->options->preserve_fds);
         if (r >= 0)
                 r = activation_env_add(p, c->options->listen_fds);
-        return r < 0 ? r : process_exec(p, path, c->options->preserve_fds);
+        if (r >= 0)
+                r = seccomp_agent_describe(c->agent, c->state, STATUS_CREATED, c->state->pid);
+        if (r >= 0)
+                r = process_become(p, c->filter, c->agent);
+        return r < 0 ? r : process_exec(p, path);
 }
 
 /**
@@ -263,6 +267,8 @@ int init_run(InitContext *c) {
         _cleanup_free_ char *path = NULL;
         int peer_fd = -EBADF, r;
 
+        if (c->spec->any_hook || c->agent->fd >= 0)
+                c->state->pid = process_host_pid();
         if ((r = setup_identity(c)) < 0 || (r = new_keyring(c)) < 0 || (r = setup_root(c, &peer_fd)) < 0)
                 return r;
         if (peer_fd >= 0) {

@@ -29,6 +29,7 @@
 #include "sched-attr.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define OPEN_FDS_MAX (1U << 20)
 #define PASSWD_SIZE_MAX (4 * 1024 * 1024)
 
 static int apply_rlimits(const SpecProcess *p) {
@@ -289,11 +290,38 @@ static int become_user(const SpecProcess *p) {
         return 0;
 }
 
+/* As close_range() would have it, where an outer filter does not know that call. */
+static int close_each_on_exec(unsigned first) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return negative_errno();
+        /* The limit may have been lowered below what is open: ours are few and low. */
+        for (unsigned fd = first; fd < MAX(limit.rlim_cur, (rlim_t) 1024) && fd < OPEN_FDS_MAX; fd++)
+                if (fcntl((int) fd, F_SETFD, FD_CLOEXEC) < 0 && errno != EBADF)
+                        return negative_errno();
+        return 0;
+}
+
+/**
+ * process_keep_fds - let execve() close everything but 0, 1, 2 and @preserve_fds more. Before the filter is
+ * loaded, which may not allow this.
+ */
+int process_keep_fds(unsigned preserve_fds) {
+        int r = 0;
+
+        if (sys_close_range(3 + preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+                r = errno == ENOSYS || errno == EPERM ? close_each_on_exec(3 + preserve_fds)
+                                                      : negative_errno();
+        return r < 0 ? fail_errno(r, "close descriptors") : 0;
+}
+
 /**
  * process_become - give up everything the payload must not have: capabilities, identity, then system calls.
  * @filter: borrowed, may be empty.
+ * @agent: of the filter's listener, if it has one.
  */
-int process_become(const SpecProcess *p, const SeccompFilter *filter) {
+int process_become(const SpecProcess *p, const SeccompFilter *filter, const SeccompAgent *agent) {
         int r;
 
         if ((r = label_apply(p)) < 0 || (r = caps_drop_bounding(p->caps)) < 0)
@@ -301,7 +329,7 @@ int process_become(const SpecProcess *p, const SeccompFilter *filter) {
         if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
                 return fail_errno(errno, "keep capabilities");
         if (!p->no_new_privs) {
-                r = seccomp_filter_load(filter);
+                r = seccomp_filter_load(filter, agent);
                 if (r < 0)
                         return r;
         }
@@ -314,13 +342,11 @@ int process_become(const SpecProcess *p, const SeccompFilter *filter) {
                 return 0;
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return fail_errno(errno, "no_new_privs");
-        return seccomp_filter_load(filter);
+        return seccomp_filter_load(filter, agent);
 }
 
 /** process_exec - run the program; returns only on failure, with a message. */
-int process_exec(const SpecProcess *p, const char *path, unsigned preserve_fds) {
-        if (sys_close_range(3 + preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-                return fail_errno(errno, "close_range");
+int process_exec(const SpecProcess *p, const char *path) {
         execve(path, (char *const *) p->args, (char *const *) p->env);
         if (errno == ENOENT)
                 return fail_text(errno, "exec %s: no such file or directory", p->args[0]);
@@ -368,4 +394,16 @@ int process_find_home(uid_t uid, char **ret) {
                 return -ENOMEM;
         *ret = home;
         return 0;
+}
+
+/** process_host_pid - the calling process as its parent's /proc names it; before /proc is another one. */
+pid_t process_host_pid(void) {
+        char text[16];
+        ssize_t n = readlink("/proc/self", text, sizeof(text) - 1);
+        uint64_t pid = 0;
+
+        if (n <= 0)
+                return 0;
+        text[n] = 0;
+        return parse_u64(text, INT32_MAX, &pid) < 0 ? 0 : (pid_t) pid;
 }

@@ -20,12 +20,13 @@
 #include "error.h"
 #include "sha256.h"
 
-#define CACHE_MAGIC "berth-bpf-3"
+#define CACHE_MAGIC "berth-bpf-4"
 #define CACHE_FILTER_MAX (BPF_MAXINSNS * sizeof(struct sock_filter))
 
 typedef struct CacheHeader {
         char magic[12];
         uint32_t flags;
+        uint32_t notify; /* SeccompNotify */
         uint32_t n;
         uint64_t checksum;
 } CacheHeader;
@@ -56,7 +57,8 @@ static int read_filter(int fd, SeccompFilter *ret) {
         if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
                 return -EPERM;
         if (read_all(fd, &h, sizeof(h)) != (ssize_t) sizeof(h) ||
-            memcmp(h.magic, CACHE_MAGIC, sizeof(h.magic)) != 0 || h.n == 0 || h.n > BPF_MAXINSNS)
+            memcmp(h.magic, CACHE_MAGIC, sizeof(h.magic)) != 0 || h.n == 0 || h.n > BPF_MAXINSNS ||
+            h.notify >= _SECCOMP_NOTIFY_MAX)
                 return -EBADMSG;
         size = h.n * sizeof(struct sock_filter);
         code = malloc(size);
@@ -64,7 +66,9 @@ static int read_filter(int fd, SeccompFilter *ret) {
                 return -ENOMEM;
         if (read_all(fd, code, size) != (ssize_t) size || checksum(code, h.n) != h.checksum)
                 return -EBADMSG;
-        *ret = (SeccompFilter) { .code = TAKE_PTR(code), .n = h.n, .flags = h.flags };
+        *ret = (SeccompFilter){
+                .code = TAKE_PTR(code), .n = h.n, .flags = h.flags, .notify = (SeccompNotify) h.notify
+        };
         return 0;
 }
 
@@ -72,6 +76,7 @@ static int write_filter(int dir_fd, const char *name, const SeccompFilter *f) {
         size_t size = f->n * sizeof(struct sock_filter);
         CacheHeader h = { .magic = CACHE_MAGIC,
                           .flags = f->flags,
+                          .notify = f->notify,
                           .n = (uint32_t) f->n,
                           .checksum = checksum(f->code, f->n) };
         _cleanup_buffer_ Buffer b = BUFFER_INIT(CACHE_FILTER_MAX + sizeof(h));

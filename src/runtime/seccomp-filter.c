@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../basic/fd.h"
@@ -39,6 +40,7 @@ static const struct {
         { "SCMP_ACT_TRAP", SCMP_ACT_TRAP, false },
         { "SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), true },
         { "SCMP_ACT_LOG", SCMP_ACT_LOG, false },
+        { "SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY, false },
 };
 
 static const struct {
@@ -62,6 +64,19 @@ static const struct {
         { "SCMP_ARCH_MIPSEL64", SCMP_ARCH_MIPSEL64, AUDIT_ARCH_MIPSEL64 },
         { "SCMP_ARCH_MIPSEL64N32", SCMP_ARCH_MIPSEL64N32, AUDIT_ARCH_MIPSEL64N32 },
         { "SCMP_ARCH_RISCV64", SCMP_ARCH_RISCV64, AUDIT_ARCH_RISCV64 },
+        { "SCMP_ARCH_PARISC", SCMP_ARCH_PARISC, AUDIT_ARCH_PARISC },
+        { "SCMP_ARCH_PARISC64", SCMP_ARCH_PARISC64, AUDIT_ARCH_PARISC64 },
+/* Of libseccomp 2.5.4 and 2.6. */
+#if defined(SCMP_ARCH_LOONGARCH64) && defined(AUDIT_ARCH_LOONGARCH64)
+        { "SCMP_ARCH_LOONGARCH64", SCMP_ARCH_LOONGARCH64, AUDIT_ARCH_LOONGARCH64 },
+#endif
+#ifdef SCMP_ARCH_M68K
+        { "SCMP_ARCH_M68K", SCMP_ARCH_M68K, AUDIT_ARCH_M68K },
+#endif
+#ifdef SCMP_ARCH_SH
+        { "SCMP_ARCH_SH", SCMP_ARCH_SH, AUDIT_ARCH_SHEL },
+        { "SCMP_ARCH_SHEB", SCMP_ARCH_SHEB, AUDIT_ARCH_SH },
+#endif
 };
 
 /* Of the specification, but not of every libseccomp that we can be built with. */
@@ -116,8 +131,6 @@ static int parse_action(json_object *o, const char *key, const char *errno_key, 
                 *ret = actions[i].action | (actions[i].has_errno ? (uint32_t) value & 0xffff : 0);
                 return 0;
         }
-        if (streq(name, "SCMP_ACT_NOTIFY"))
-                return fail_text(EOPNOTSUPP, "config.json: linux.seccomp: SCMP_ACT_NOTIFY is not supported");
         return fail_text(EINVAL, "config.json: linux.seccomp.%s: unknown action \"%s\"", key, name);
 }
 
@@ -146,7 +159,8 @@ static int parse_args(json_object *o, struct scmp_arg_cmp cmp[6], unsigned *ret_
                 if (compare == _SCMP_CMP_MIN && !isempty(op))
                         return fail_text(EINVAL,
                                          "config.json: linux.seccomp.syscalls.args: unknown op \"%s\"", op);
-                if (index < 0 || compare == _SCMP_CMP_MIN || !value)
+                if (index < 0 || compare == _SCMP_CMP_MIN || !json_object_is_type(value, json_type_int) ||
+                    (two && !json_object_is_type(two, json_type_int)))
                         return fail_text(EINVAL,
                                          "config.json: linux.seccomp.syscalls.args: index, op and value");
                 cmp[i] = (struct scmp_arg_cmp) { (unsigned) index, compare, json_object_get_uint64(value),
@@ -200,7 +214,7 @@ static int add_group(scmp_filter_ctx ctx, json_object *o, uint32_t default_actio
         if (!names || !names[0])
                 return fail_text(EINVAL,
                                  "config.json: linux.seccomp.syscalls.names: expected at least one name");
-        for (size_t i = 0; names && names[i]; i++) {
+        for (size_t i = 0; names[i]; i++) {
                 int nr = seccomp_syscall_resolve_name(names[i]);
 
                 /* Names this libseccomp does not know yet are the newest of all; profiles list them for
@@ -314,6 +328,18 @@ static size_t write_prologue(const Newest *newest, struct sock_filter *p) {
         return n;
 }
 
+/* Where calls that are not named run, new ones do too; a tracer is expected to know them. */
+static bool denies(uint32_t default_action) {
+        switch (default_action & SECCOMP_RET_ACTION_FULL) {
+        case SECCOMP_RET_ALLOW:
+        case SECCOMP_RET_LOG:
+        case SECCOMP_RET_TRACE:
+                return false;
+        default:
+                return true;
+        }
+}
+
 static int build(json_object *seccomp, scmp_filter_ctx ctx, uint32_t default_action, SeccompFilter *ret) {
         _cleanup_free_ struct sock_filter *code = NULL, *whole = NULL;
         Newest newest = {};
@@ -338,7 +364,7 @@ static int build(json_object *seccomp, scmp_filter_ctx ctx, uint32_t default_act
         whole = new(struct sock_filter, n_code + 1 + 6 * ELEMENTSOF(arches));
         if (!whole)
                 return -ENOMEM;
-        if ((default_action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO)
+        if (denies(default_action))
                 n_prologue = write_prologue(&newest, whole);
         if (n_prologue + n_code > BPF_MAXINSNS)
                 return fail_text(E2BIG, "config.json: linux.seccomp: the filter is too long");
@@ -366,6 +392,42 @@ static int parse_flags(json_object *seccomp, unsigned *ret) {
         return r < 0 ? r : 0;
 }
 
+/* Return: 0 with what the profile needs a listener for, or -EINVAL when nothing is left to hand it over. */
+static int find_notify(json_object *seccomp, SeccompNotify *ret) {
+        bool any = false, sendmsg = false, sendmmsg = false;
+        json_object *groups;
+        size_t n;
+        int r;
+
+        r = spec_array(seccomp, "linux.seccomp", "syscalls", &groups, &n);
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                json_object *group = json_object_array_get_idx(groups, i);
+                _cleanup_free_ const char **names = NULL;
+
+                if (!streq(json_string_or(group, "action", ""), "SCMP_ACT_NOTIFY"))
+                        continue;
+                any = true;
+                r = spec_strv(group, "linux.seccomp.syscalls", "names", &names);
+                for (size_t k = 0; r >= 0 && names && names[k]; k++) {
+                        sendmsg = sendmsg || streq(names[k], "sendmsg");
+                        sendmmsg = sendmmsg || streq(names[k], "sendmmsg");
+                }
+        }
+        if (r < 0)
+                return r;
+        if (any && isempty(json_string_or(seccomp, "listenerPath", "")))
+                return fail_text(EINVAL,
+                                 "config.json: linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs one");
+        if (sendmsg && sendmmsg)
+                return fail_text(EINVAL, "config.json: linux.seccomp: SCMP_ACT_NOTIFY for both sendmsg and "
+                                         "sendmmsg leaves no way to hand over the listener");
+        if (json_get(seccomp, "listenerMetadata") && isempty(json_string_or(seccomp, "listenerPath", "")))
+                return fail_text(EINVAL,
+                                 "config.json: linux.seccomp.listenerMetadata: without listenerPath");
+        *ret = !any ? SECCOMP_NOTIFY_NONE : sendmsg ? SECCOMP_NOTIFY_SENDMMSG : SECCOMP_NOTIFY_SENDMSG;
+        return 0;
+}
+
 /**
  * seccomp_compile - make a filter of linux.seccomp.
  * @ret: owned by the caller, seccomp_filter_done().
@@ -381,9 +443,13 @@ int seccomp_compile(json_object *seccomp, SeccompFilter *ret) {
         r = parse_action(seccomp, "defaultAction", "defaultErrnoRet", &default_action);
         if (r < 0)
                 return r;
-        if (!isempty(json_string_or(seccomp, "listenerPath", NULL)))
-                return fail_text(EOPNOTSUPP, "config.json: linux.seccomp.listenerPath: not supported");
+        if (default_action == SCMP_ACT_NOTIFY)
+                return fail_text(
+                                EINVAL,
+                                "config.json: linux.seccomp: SCMP_ACT_NOTIFY cannot be used as default action");
         r = parse_flags(seccomp, &f.flags);
+        if (r >= 0)
+                r = find_notify(seccomp, &f.notify);
         if (r < 0)
                 return r;
         ctx = seccomp_init(default_action);
@@ -403,6 +469,40 @@ size_t seccomp_action_names(const char **ret, size_t max) {
         for (; n < ELEMENTSOF(actions) && n < max; n++)
                 ret[n] = actions[n].name;
         return n;
+}
+
+/** seccomp_operator_names - for `features`. Return: how many. */
+size_t seccomp_operator_names(const char **ret, size_t max) {
+        size_t n = 0;
+
+        for (; n < ELEMENTSOF(operators) && n < max; n++)
+                ret[n] = operators[n].name;
+        return n;
+}
+
+/** seccomp_flag_names - for `features`. Return: how many. */
+size_t seccomp_flag_names(const char **ret, size_t max) {
+        size_t n = 0;
+
+        for (; n < ELEMENTSOF(flags) && n < max; n++)
+                ret[n] = flags[n].name;
+        return n;
+}
+
+/** seccomp_flag_is_supported - whether the running kernel takes this flag. */
+bool seccomp_flag_is_supported(const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(flags); i++) {
+                unsigned flag = flags[i].flag;
+
+                if (!streq(flags[i].name, name))
+                        continue;
+                if (flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+                        flag |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+                /* Without a program a flag that is known gets as far as the bad address. */
+                return flag == 0 || (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag, NULL) < 0 &&
+                                     errno == EFAULT);
+        }
+        return false;
 }
 
 /** seccomp_arch_names - for `features`. Return: how many. */

@@ -181,7 +181,7 @@ def test_without_clone3():
     b = Bundle()
     ns_without(b, "cgroup")
     assert "/berth-test/%s\n" % b.id in run_filtered("clone3", b, "cat /proc/self/cgroup").out
-    r = run_filtered("clone3", user_bundle(), "cat /proc/self/uid_map")
+    r = run_filtered("clone3,close_range", user_bundle(), "cat /proc/self/uid_map")
     assert r.out.split() == ["0", "100000", "65536"], r
     b = Bundle("sleep", "1000").create().start()
     r = filtered("clone3", b, "exec", b.id, "cat", "/proc/self/cgroup")

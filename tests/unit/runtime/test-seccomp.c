@@ -157,6 +157,29 @@ static void test_privileged_profile(void **state) {
 }
 #endif
 
+#ifdef __x86_64__
+/* Whatever is done about calls that are not named: those newer than the profile do not exist. */
+static void test_newer_calls(void **state) {
+        static const char *const defaults[] = { "SCMP_ACT_ERRNO", "SCMP_ACT_KILL_PROCESS",
+                                                "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP" };
+
+        for (size_t i = 0; i < ELEMENTSOF(defaults); i++) {
+                _cleanup_(seccomp_filter_done) SeccompFilter f = {};
+                _cleanup_json_ json_object *o = json_object_new_object(), *group = NULL;
+                static const char rule[] = "[{\"names\":[\"openat\"],\"action\":\"SCMP_ACT_ALLOW\"}]";
+
+                assert_int_equal(json_set_str(o, "defaultAction", defaults[i]), 0);
+                assert_int_equal(json_parse(rule, strlen(rule), &group), 0);
+                assert_int_equal(json_set(o, "syscalls", json_object_get(group)), 0);
+                assert_int_equal(seccomp_compile(o, &f), 0);
+                assert_int_equal(verdict(&f, AUDIT_ARCH_X86_64, 257 /* openat */, 0), SECCOMP_RET_ALLOW);
+                assert_int_equal(verdict(&f, AUDIT_ARCH_X86_64, 258, 0), ERRNO(ENOSYS));
+                assert_int_not_equal(verdict(&f, AUDIT_ARCH_X86_64, 83 /* mkdir */, 0), ERRNO(ENOSYS));
+                assert_int_not_equal(verdict(&f, AUDIT_ARCH_X86_64, 83, 0), SECCOMP_RET_ALLOW);
+        }
+}
+#endif
+
 static void refused(const char *text, const char *message) {
         _cleanup_json_ json_object *o = NULL;
         SeccompFilter f = {};
@@ -169,10 +192,10 @@ static void refused(const char *text, const char *message) {
 
 static void test_refused(void **state) {
         refused("{}", "unknown action");
-        refused("{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}", "not supported");
+        refused("{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}", "default action");
         refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"defaultErrnoRet\":5}", "defaultErrnoRet");
         refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"X\"]}", "flags");
-        refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":\"/x\"}", "listenerPath");
+        refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerMetadata\":\"x\"}", "listenerMetadata");
         refused("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ERRNO\","
                 "\"args\":[{\"index\":6,\"value\":1,\"op\":\"SCMP_CMP_EQ\"}]}]}",
                 "args");
@@ -187,6 +210,9 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(test_default_profile),
                 cmocka_unit_test(test_other_architectures),
                 cmocka_unit_test(test_privileged_profile),
+#endif
+#ifdef __x86_64__
+                cmocka_unit_test(test_newer_calls),
 #endif
                 cmocka_unit_test(test_refused),
         };
