@@ -107,8 +107,17 @@ def prepare_podman():
     podman("load", "-q", "-i", make_archive())
 
 
+def remove_docker_containers():
+    """Of the dockerd that runs: with other settings it would not find them."""
+    if systemctl("is-active", "-q", "docker.service", check=None).code == 0:
+        ids = docker("ps", "-aq").out.split()
+        if ids:
+            docker("rm", "-f", "-v", *ids)
+
+
 def start_dockerd(**settings):
     """(Re)start dockerd with our runtime as its default and these settings on top."""
+    remove_docker_containers()
     config = {"runtimes": {NAME: {"path": RUNTIME}}, "default-runtime": NAME,
               "exec-opts": ["native.cgroupdriver=cgroupfs"], "storage-driver": "overlay2"}
     config.update(settings)
@@ -122,9 +131,7 @@ def start_dockerd(**settings):
 
 def stop_dockerd():
     """Remove all containers, then docker itself: it is not part of other tests' beds."""
-    ids = docker("ps", "-aq").out.split()
-    if ids:
-        docker("rm", "-f", *ids)
+    remove_docker_containers()
     systemctl("stop", "docker.socket", "docker.service", "containerd.service", timeout=60)
     os.unlink(DAEMON_JSON)
 
