@@ -36,11 +36,16 @@ int channel_send(int fd, ChannelMessage type, const char *text) {
  */
 int channel_receive(int fd, char text[CHANNEL_TEXT_MAX]) {
         char buf[CHANNEL_TEXT_MAX];
+        bool reset = false;
         ssize_t n;
 
-        do
+        for (;;) {
                 n = recv(fd, buf, sizeof(buf) - 1, 0);
-        while (n < 0 && errno == EINTR);
+                if (n >= 0 || (errno != EINTR && (errno != ECONNRESET || reset)))
+                        break;
+                /* The peer left without reading what we sent: this is told once, and before what it said. */
+                reset = errno == ECONNRESET;
+        }
         if (n < 0)
                 return errno == ECONNRESET ? CHANNEL_EOF : negative_errno();
         if (n == 0)

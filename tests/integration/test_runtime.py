@@ -125,6 +125,10 @@ def test_bad_configs_are_refused_by_name():
     broken(lambda c: c["process"].update(args="x"), "process.args")
     broken(lambda c: c["process"].update(cwd="tmp"), "process.cwd")
     broken(lambda c: c["process"].update(rlimits=[{"type": "RLIMIT_X", "soft": 1, "hard": 1}]), "RLIMIT_X")
+    broken(lambda c: c["process"].update(rlimits=[{"type": "RLIMIT_CORE", "soft": 1, "hard": 1}] * 2), "given twice")
+    broken(lambda c: c.update(annotations={"a": 1}), "annotations.a")
+    broken(lambda c: c["linux"].update(devices=[{"path": "/dev/x", "type": "c"}]), "major and minor")
+    broken(lambda c: c["linux"].update(sysctl={"kernel.hostname": "x"}), "kernel.hostname")
     broken(lambda c: c["process"].update(terminal=True), "--console-socket")
     broken(lambda c: c["process"].update(user={"uid": -1, "gid": 0}), "process.user.uid")
     broken(lambda c: c["linux"]["namespaces"].append({"type": "pid"}), "given twice")
@@ -160,6 +164,12 @@ def test_identity():
     assert lines[:8] == ["1000", "1001", "1001 5 7", "0027", "/made/here", "/home/user", "b c", "box"], out
     assert "CapEff:\t0000000000000000" in out and "CapInh:\t0000000000000000" in out, out
     assert "CapBnd:\t00000000a80425fb" in out, out
+
+
+def test_each_variable_is_there_once():
+    b = Bundle()
+    b.process["env"] = ["A=1", "PATH=/bin", "A=2", "B", "AB=3", "=x", "A=4"]
+    assert b.sh("busybox tr '\\0' '\\n' </proc/$$/environ").out == "A=4\nPATH=/bin\nAB=3\nHOME=/root\n"
 
 
 def test_capability_sets():
