@@ -22,6 +22,7 @@
 #include "channel.h"
 #include "clone-child.h"
 #include "container.h"
+#include "descriptors.h"
 #include "error.h"
 #include "exec-process.h"
 #include "home-env.h"
@@ -29,6 +30,7 @@
 #include "namespaces.h"
 #include "oom-score.h"
 #include "process.h"
+#include "runtime-log.h"
 #include "seccomp-cache.h"
 #include "state.h"
 #include "terminal.h"
@@ -74,8 +76,26 @@ static int find_namespaces(const State *s, ExecContext *c, bool *ret_pid_ns) {
         return 0;
 }
 
-static int child_run(ExecContext *c) {
+static int setup_terminal(const ExecContext *c) {
         _cleanup_close_ int master = -EBADF, peer = -EBADF, root = -EBADF;
+        const SpecProcess *p = c->process;
+        int r;
+
+        root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        r = root < 0 ? fail_errno(errno, "open /") : terminal_open(root, p, &master, &peer);
+        if (r < 0 || (r = terminal_send(c->console_fd, master)) < 0)
+                return r;
+        return terminal_attach(peer, p->uid);
+}
+
+/* From here on paths are looked up that the container may have made. */
+static int close_descriptors(const ExecContext *c) {
+        const int keep[] = { c->channel_fd, c->agent->fd, runtime_log_descriptor() };
+
+        return descriptors_close_but(keep, ELEMENTSOF(keep), c->options->preserve_fds);
+}
+
+static int child_run(ExecContext *c) {
         _cleanup_free_ char *path = NULL;
         SpecProcess *p = c->process;
         int r;
@@ -97,15 +117,11 @@ static int child_run(ExecContext *c) {
                 return r;
         if (setsid() < 0)
                 return fail_errno(errno, "setsid");
-        if (p->terminal) {
-                root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-                r = root < 0 ? fail_errno(errno, "open /") : terminal_open(root, p, &master, &peer);
-                if (r < 0 || (r = terminal_send(c->console_fd, master)) < 0 ||
-                    (r = terminal_attach(peer, p->uid)) < 0)
-                        return r;
-        }
-        if ((!c->user_ns && (r = oom_score_apply(p)) < 0) || (r = process_prepare(p, false)) < 0 ||
-            (r = home_env_add(p)) < 0 || (r = process_resolve(p, &path)) < 0 ||
+        if (p->terminal && (r = setup_terminal(c)) < 0)
+                return r;
+        if ((!c->user_ns && (r = oom_score_apply(p)) < 0) || (r = close_descriptors(c)) < 0 ||
+            (r = process_prepare(p, false)) < 0 || (r = home_env_add(p)) < 0 ||
+            (r = process_resolve(p, &path)) < 0 ||
             (r = activation_env_add(p, c->options->listen_fds)) < 0 ||
             (r = process_keep_fds(c->options->preserve_fds)) < 0 ||
             (r = process_become(p, c->filter, c->agent)) < 0)

@@ -20,6 +20,7 @@
 #include "activation.h"
 #include "channel.h"
 #include "container.h"
+#include "descriptors.h"
 #include "devices.h"
 #include "error.h"
 #include "home-env.h"
@@ -31,6 +32,7 @@
 #include "process.h"
 #include "root-path.h"
 #include "rootfs.h"
+#include "runtime-log.h"
 #include "sysctl.h"
 #include "terminal.h"
 
@@ -257,6 +259,14 @@ static int start_payload(InitContext *c, const char *path, int peer_fd) {
         return r < 0 ? r : process_exec(p, path);
 }
 
+/* From here on paths are looked up that the image may have made. */
+static int close_descriptors(const InitContext *c, int peer_fd) {
+        const int keep[] = { c->channel_fd, c->listen_fd, peer_fd, c->agent->fd,
+                             runtime_log_descriptor() };
+
+        return descriptors_close_but(keep, ELEMENTSOF(keep), c->options->preserve_fds);
+}
+
 /**
  * init_run - set the container up around the calling process and become its payload.
  *
@@ -278,8 +288,8 @@ int init_run(InitContext *c) {
         }
         if ((r = sysctl_apply(c->spec)) < 0 ||
             (!c->spec->ns[NS_USER].present && (r = oom_score_apply(p)) < 0) ||
-            (r = set_personality(c->spec)) < 0 || (r = process_prepare(p, true)) < 0 ||
-            (r = home_env_add(p)) < 0)
+            (r = set_personality(c->spec)) < 0 || (r = close_descriptors(c, peer_fd)) < 0 ||
+            (r = process_prepare(p, true)) < 0 || (r = home_env_add(p)) < 0)
                 return r;
         r = process_resolve(p, &path);
         if (r < 0)

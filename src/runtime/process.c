@@ -25,6 +25,7 @@
 #include "error.h"
 #include "kernel-call.h"
 #include "label.h"
+#include "root-path.h"
 #include "runtime-log.h"
 #include "sched-attr.h"
 
@@ -70,22 +71,31 @@ void process_raise_limits(pid_t pid, const SpecProcess *p) {
         }
 }
 
-/* We are in the jail already, so plain paths are fine. */
+/* No magic links: /proc/PID/root and /proc/PID/fd lead out where processes of the host can be seen. */
+static int change_directory(const char *path, bool make) {
+        _cleanup_close_ int fd = make ? root_path_ensure(AT_FDCWD, path, true, 0) :
+                                        root_path_open(AT_FDCWD, path, 0);
+
+        if (fd < 0)
+                return fd;
+        return fchdir(fd) < 0 ? negative_errno() : 0;
+}
+
+/* The current directory is the container's root when this is called. */
 static int enter_cwd(const SpecProcess *p, bool make_cwd) {
         char here[PATH_MAX];
         int r;
 
-        r = chdir(p->cwd) < 0 ? negative_errno() : 0;
+        r = change_directory(p->cwd, false);
         if (r == -ENOENT && make_cwd) {
-                r = mkdir_parents(p->cwd, 0755);
+                r = change_directory(p->cwd, true);
                 if (r < 0)
                         return fail_errno(r, "create working directory %s", p->cwd);
-                r = chdir(p->cwd) < 0 ? negative_errno() : 0;
         }
         if (r == -EACCES) {
                 /* A network file system may let the user in where it keeps root out. */
                 (void) setfsuid(p->uid);
-                r = chdir(p->cwd) < 0 ? negative_errno() : 0;
+                r = change_directory(p->cwd, false);
                 (void) setfsuid(0);
         }
         if (r < 0)

@@ -27,6 +27,11 @@ int runtime_log_open(const char *path, bool json, bool debug) {
         return log_fd < 0 ? negative_errno() : 0;
 }
 
+/** runtime_log_descriptor - the open log file, or -EBADF. */
+int runtime_log_descriptor(void) {
+        return log_fd;
+}
+
 static int append_escaped(Buffer *b, const char *s) {
         for (const unsigned char *p = (const unsigned char *) s; *p; p++) {
                 int r;

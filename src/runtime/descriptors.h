@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stddef.h>
+
+int descriptors_close_but(const int *keep, size_t n, unsigned preserve_fds);
