@@ -193,6 +193,7 @@ static int add_dump_options(CriuCall *c, const CheckpointOptions *o, const Spec 
         criu_add_number(c, CRIU_PID, (uint64_t) st->pid);
         criu_add_text(c, CRIU_ROOT, st->rootfs);
         criu_add_number(c, CRIU_LEAVE_RUNNING, o->leave_running);
+        criu_add_network_lock(c, o->criu.network_lock);
         criu_add_text(c, CRIU_PARENT_IMAGES, o->parent_path);
         if (o->pre_dump || o->parent_path)
                 criu_add_number(c, CRIU_TRACK_MEMORY, true);

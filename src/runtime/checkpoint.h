@@ -9,6 +9,7 @@ typedef struct CriuOptions {
         const char *image_path, *work_path;
         bool tcp_established, ext_unix_sk, shell_job, file_locks, auto_dedup, empty_network;
         CriuCgroupMode cgroup_mode;
+        CriuNetworkLock network_lock;
 } CriuOptions;
 
 typedef struct CheckpointOptions {

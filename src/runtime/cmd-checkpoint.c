@@ -86,7 +86,8 @@ static const struct option restore_options[] = {
         "  --file-locks             with locks on files\n"                                    \
         "  --auto-dedup             drop pages from older images that newer ones have\n"      \
         "  --manage-cgroups-mode soft|full|strict|ignore  what happens to cgroups (soft)\n"   \
-        "  --empty-ns network       leave out what is in the network namespace\n"
+        "  --empty-ns network       leave out what is in the network namespace\n" \
+        "  --network-lock iptables|nftables|skip  how criu keeps packets away\n"
 
 const char checkpoint_help[] = COMMON_HELP
         "  --leave-running          let the container run on\n"
@@ -120,6 +121,19 @@ static int parse_cgroups_mode(const char *s, CriuCgroupMode *ret) {
         return fail_text(EINVAL, "--manage-cgroups-mode \"%s\": expected soft, full, strict or ignore", s);
 }
 
+static int parse_network_lock(const char *s, CriuNetworkLock *ret) {
+        static const char *const names[] = { [CRIU_LOCK_IPTABLES] = "iptables",
+                                             [CRIU_LOCK_NFTABLES] = "nftables",
+                                             [CRIU_LOCK_SKIP] = "skip" };
+
+        for (size_t i = CRIU_LOCK_IPTABLES; i < ELEMENTSOF(names); i++)
+                if (streq(names[i], s)) {
+                        *ret = (CriuNetworkLock) i;
+                        return 0;
+                }
+        return fail_text(EINVAL, "--network-lock \"%s\": expected iptables, nftables or skip", s);
+}
+
 /* Return: 0, or -errno with a message. */
 static int parse_common(int c, const char *name, CriuOptions *o) {
         switch (c) {
@@ -151,15 +165,15 @@ static int parse_common(int c, const char *name, CriuOptions *o) {
                         return fail_text(EOPNOTSUPP, "--empty-ns %s is not supported, only network", optarg);
                 o->empty_network = true;
                 return 0;
+        case OPT_NETWORK_LOCK:
+                return parse_network_lock(optarg, &o->network_lock);
         case OPT_LAZY_PAGES:
         case OPT_STATUS_FD:
         case OPT_PAGE_SERVER:
-        case OPT_NETWORK_LOCK:
                 return fail_text(EOPNOTSUPP, "%s: --%s is not supported", name,
-                                 c == OPT_LAZY_PAGES  ? "lazy-pages" :
-                                 c == OPT_STATUS_FD   ? "status-fd" :
-                                 c == OPT_PAGE_SERVER ? "page-server" :
-                                                        "network-lock");
+                                 c == OPT_LAZY_PAGES ? "lazy-pages" :
+                                 c == OPT_STATUS_FD  ? "status-fd" :
+                                                       "page-server");
         default:
                 return command_usage(name, NULL);
         }
@@ -202,6 +216,7 @@ static int parse_restore(const Globals *g, int argc, char **argv, RestoreCommand
 
         *ret = (RestoreCommand){ .options = { .create = { .root = g->root,
                                                           .rootless = g->rootless,
+                                         .systemd_cgroup = g->systemd_cgroup,
                                                           .bundle = ".",
                                                           .console_fd = -EBADF },
                                               .criu = { .image_path = DEFAULT_IMAGES,

@@ -134,30 +134,48 @@ void criu_add_cgroup_root(CriuCall *c, const char *path) {
         note(c, r);
 }
 
-/**
- * criu_find - where criu is: PATH, then where distributions put it.
- * @ret: owned by the caller.
- *
- * Return: 0, or -ENOENT with a message.
- */
-int criu_find(char **ret) {
+/* In PATH, then where distributions put it. Return: an owned path, NULL if there is none (or no memory). */
+static char *find_program(const char *name) {
         static const char fallback[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         const char *const lists[] = { strempty(getenv("PATH")), fallback };
 
         for (size_t i = 0; i < ELEMENTSOF(lists); i++)
                 for (const char *p = lists[i]; *p;) {
                         const char *end = strchrnul(p, ':');
-                        _cleanup_free_ char *path = str_printf("%.*s/criu", (int) (end - p), p);
+                        _cleanup_free_ char *path = str_printf("%.*s/%s", (int) (end - p), p, name);
 
-                        if (!path)
-                                return -ENOMEM;
-                        if (path[0] == '/' && end > p && access(path, X_OK) >= 0) {
-                                *ret = TAKE_PTR(path);
-                                return 0;
-                        }
+                        if (path && path[0] == '/' && end > p && access(path, X_OK) >= 0)
+                                return TAKE_PTR(path);
                         p = *end ? end + 1 : end;
                 }
-        return fail_text(ENOENT, "criu is not on PATH: checkpoint and restore need the package criu");
+        return NULL;
+}
+
+/**
+ * criu_find - where criu is.
+ * @ret: owned by the caller.
+ *
+ * Return: 0, or -ENOENT with a message.
+ */
+int criu_find(char **ret) {
+        char *path = find_program("criu");
+
+        if (!path)
+                return fail_text(ENOENT,
+                                 "criu is not on PATH: checkpoint and restore need the package criu");
+        *ret = path;
+        return 0;
+}
+
+/** criu_add_network_lock - the way to lock the network; by itself criu fails where iptables are not there.
+ */
+void criu_add_network_lock(CriuCall *c, CriuNetworkLock lock) {
+        _cleanup_free_ char *iptables = find_program("ip6tables-restore");
+
+        if (lock == CRIU_LOCK_AUTO && !iptables)
+                lock = CRIU_LOCK_NFTABLES;
+        if (lock != CRIU_LOCK_AUTO)
+                criu_add_number(c, CRIU_NETWORK_LOCK, lock);
 }
 
 /* First out of the way: a number may be taken by one that has its turn later. */
@@ -391,7 +409,7 @@ static int serve_one(const CriuCall *c, int fd, int pidfd, CriuRequest type, int
                 return *failed < 0 ? *failed : fail_errno(r, "wait for criu");
         /* Half restored processes may hold criu's end open when criu itself is gone. */
         n = recv_with_fds(fd, data, MESSAGE_MAX, &passed, &n_fds, MSG_DONTWAIT);
-        if (n == -EAGAIN)
+        if (n == -EAGAIN || n == -ECONNRESET)
                 n = 0;
         if (n_fds == 0)
                 passed = -EBADF;

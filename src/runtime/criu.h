@@ -35,6 +35,7 @@ typedef enum CriuOption {
         CRIU_ORPHAN_PTS_MASTER = 50,
         CRIU_LSM_PROFILE = 53,
         CRIU_LSM_MOUNT_CONTEXT = 63,
+        CRIU_NETWORK_LOCK = 64,
 } CriuOption;
 
 typedef enum CriuRequest {
@@ -50,6 +51,15 @@ typedef enum CriuCgroupMode {
         CRIU_CGROUP_STRICT = 5,
         _CRIU_CGROUP_INVALID = -EINVAL,
 } CriuCgroupMode;
+
+/* How criu keeps packets away from a network namespace while it looks at it. */
+typedef enum CriuNetworkLock {
+        CRIU_LOCK_AUTO = 0, /* ours: iptables, criu's default, unless only nftables are there */
+        CRIU_LOCK_IPTABLES = 1,
+        CRIU_LOCK_NFTABLES = 2,
+        CRIU_LOCK_SKIP = 3,
+        _CRIU_LOCK_INVALID = -EINVAL,
+} CriuNetworkLock;
 
 #define CRIU_INHERIT_MAX 16
 
@@ -87,6 +97,7 @@ void criu_add_text(CriuCall *c, CriuOption option, const char *text);
 void criu_add_external(CriuCall *c, const char *fmt, ...) _printf_(2, 3);
 void criu_add_inherit(CriuCall *c, int fd, const char *key);
 void criu_add_join(CriuCall *c, const char *ns, const char *path);
+void criu_add_network_lock(CriuCall *c, CriuNetworkLock lock);
 void criu_add_cgroup_root(CriuCall *c, const char *path);
 int criu_find(char **ret);
 int criu_perform(CriuCall *c, CriuRequest type, pid_t *ret_pid);

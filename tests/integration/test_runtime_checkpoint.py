@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """berth-runtime checkpoint and restore: what was there before is there again, and a failure leaves no mess."""
-import ctypes
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import time
 
 import bundle
-from bundle import CGROUP, ROOT, RUNTIME, TOP, Bundle, ns_without, read_until, receive_fd, rt
-from harness import needs, run, timeout, wait_for
+from bundle import CGROUP, ROOT, RUNTIME, Bundle, ns_without, read_until, receive_fd, rt
+from harness import bed, needs, run, systemctl, wait_for
 
 COUNT = "i=0; while :; do i=$((i+1)); echo $i > /tmp/count.new; mv /tmp/count.new /tmp/count; sleep 0.05; done"
 
@@ -99,6 +97,11 @@ def test_memory_goes_on():
     b.delete()
 
 
+def peer_groups(b):
+    """How many mounts share their changes with somebody."""
+    return sum(" shared:" in line for line in b.proc("mountinfo").splitlines())
+
+
 def profile(b):
     """What a process must not lose."""
     keep = ("Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters",
@@ -110,7 +113,7 @@ def profile(b):
     mounts = [m if m[3] != "cgroup2" else m[:4] for m in mounts]
     return {"status": {k: status[k] for k in keep if k in status}, "mounts": mounts, "limits": b.proc("limits"),
             "environ": b.proc("environ"), "cmdline": b.proc("cmdline"), "cgroup": b.proc("cgroup"),
-            "oom": b.proc("oom_score_adj"), "cwd": os.readlink("/proc/%d/cwd" % b.pid),
+            "shared mounts": peer_groups(b), "oom": b.proc("oom_score_adj"), "cwd": os.readlink("/proc/%d/cwd" % b.pid),
             "own namespaces": [n for n in ("pid", "net", "ipc", "uts", "mnt", "cgroup", "user")
                                if os.readlink("/proc/%d/ns/%s" % (b.pid, n)) != os.readlink("/proc/self/ns/" + n)]}
 
@@ -415,6 +418,100 @@ def test_failed_restore_leaves_nothing():
     b.delete()
 
 
+def test_killed_restore_can_be_deleted():
+    """At several moments. criu is in the container's cgroup, so delete ends it too."""
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 1)
+    b.checkpoint()
+    b.reap()
+    for delay in (0.0, 0.01, 0.03, 0.06, 0.1, 0.15):
+        with open(b.path + "/out", "ab") as out:
+            p = subprocess.Popen([RUNTIME, "--root", ROOT, "restore", "--detach", "--bundle", b.path, "--image-path", b.images, b.id],
+                                 stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        try:
+            p.wait(delay)
+        except subprocess.TimeoutExpired:
+            p.kill()
+        p.wait()
+        rt("delete", "--force", b.id)
+        b.gone()
+        wait_for(lambda: not reap_some(), what="criu to end")
+    b.restore()
+    n = b.count()
+    wait_for(lambda: b.count() > n)
+    b.delete()
+
+
+def reap_some():
+    """Whether a criu of ours is left."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+    return run("pgrep", "-x", "criu", check=None).code == 0
+
+
+def test_killed_criu_is_an_error():
+    """The container runs on, and a half restored one goes."""
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 1)
+    with open(b.path + "/fake", "w") as f:
+        f.write("#!/bin/sh\nkill -9 $$\n")
+    os.chmod(b.path + "/fake", 0o755)
+    os.mkdir(b.path + "/path")
+    os.rename(b.path + "/fake", b.path + "/path/criu")
+    env = {"PATH": b.path + "/path:/usr/sbin:/usr/bin"}
+    r = b.checkpoint(check=1, env=env)
+    assert "criu ended without an answer" in r.err, r
+    assert b.state()["status"] == "running" and not os.path.exists(b.images)
+    b.checkpoint()
+    b.reap()
+    r = rt("restore", "--detach", "--bundle", b.path, "--image-path", b.images, b.id, check=1, env=env)
+    assert "criu ended without an answer" in r.err, r
+    b.gone()
+    with open(b.path + "/path/criu", "w") as f:
+        f.write("#!/bin/sh\necho 'something else' >&3; sleep 0.1\n")
+    r = rt("restore", "--detach", "--bundle", b.path, "--image-path", b.images, b.id, check=1, env=env)
+    assert "answer of criu" in r.err, r
+    b.gone()
+
+
+def test_systemd_driver():
+    b = Subject()
+    b.linux["cgroupsPath"] = "system.slice:berth-cp:" + b.id
+    scope = "berth-cp-%s.scope" % b.id
+    b.save()
+    with open(b.path + "/out", "ab") as out:
+        subprocess.run([RUNTIME, "--root", ROOT, "--systemd-cgroup", "run", "--detach", "--bundle", b.path, "--pid-file", b.path + "/pid", b.id],
+                       stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=30, check=True)
+    with open(b.path + "/pid") as f:
+        b.pid = int(f.read())
+    wait_for(lambda: b.count() >= 1)
+    before = profile(b)
+    b.checkpoint()
+    b.reap()
+    wait_for(lambda: systemctl("is-active", scope, check=None).code != 0, what="the scope to end")
+    command = [RUNTIME, "--root", ROOT, "--systemd-cgroup", "restore", "--detach", "--bundle", b.path, "--image-path", b.images,
+               "--work-path", b.work, "--pid-file", b.path + "/pid", b.id]
+    with open(b.path + "/out", "ab") as out:
+        os.rename(b.images + "/core-1.img", b.path + "/away")
+        assert subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=30).returncode == 1
+        wait_for(lambda: systemctl("is-active", scope, check=None).code != 0, what="the scope of a failed restore to end")
+        assert not os.path.exists("%s/%s" % (ROOT, b.id))
+        os.rename(b.path + "/away", b.images + "/core-1.img")
+        assert subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=30).returncode == 0, b.out()
+    with open(b.path + "/pid") as f:
+        b.pid = int(f.read())
+    same(before, profile(b))
+    assert systemctl("is-active", scope).out == "active\n"
+    assert b.proc("cgroup").splitlines()[-1].endswith("/system.slice/" + scope)
+    n = b.count()
+    wait_for(lambda: b.count() > n)
+    rt("delete", "--force", b.id)
+    wait_for(lambda: systemctl("is-active", scope, check=None).code != 0)
+
+
 def test_hooks():
     b = Subject()
     os.mkdir(b.path + "/h")
@@ -528,21 +625,42 @@ def test_user_namespace():
     b.delete()
 
 
+def without(program, *args, **kw):
+    """Our runtime where a program is not to be found."""
+    hide = "mount --bind /dev/null %s && exec \"$@\"" % shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin")
+    return run("unshare", "-m", "sh", "-c", hide, "sh", RUNTIME, "--root", ROOT, *args, **kw)
+
+
+@bed("trixie-peers")        # has iptables and nftables
+def test_network_lock():
+    b = Subject().up()
+    for method in ("iptables", "nftables", "skip"):
+        b.checkpoint("--network-lock", method)
+        b.reap()
+        b.restore()
+    r = without("ip6tables-restore", "checkpoint", "--network-lock", "iptables", "--image-path", b.images, b.id, check=1)
+    assert "ip6tables" in r.err, r
+    without("ip6tables-restore", "checkpoint", "--image-path", b.images, b.id)
+    b.reap()
+    b.restore()
+    b.delete()
+
+
 def test_what_is_refused():
     b = Subject().create()
     assert "created state" in b.checkpoint(check=1).err
     b.start()
-    for option in ("--lazy-pages", "--status-fd=3", "--page-server=1.2.3.4:5", "--network-lock=skip", "--empty-ns=ipc"):
+    for option in ("--lazy-pages", "--status-fd=3", "--page-server=1.2.3.4:5", "--empty-ns=ipc"):
         r = b.checkpoint(option, check=1)
         assert option.split("=")[0] in r.err and "not supported" in r.err, r
+    assert "expected iptables" in b.checkpoint("--network-lock=none", check=1).err
     assert "relative" in b.checkpoint("--parent-path", "/abs", check=1).err
     assert "usage: berth-runtime checkpoint" in b.checkpoint("--unknown", check=1).err
     r = rt("restore", "--no-pivot", "--bundle", b.path, "other", check=1)
     assert "--no-pivot" in r.err, r
     assert "does not exist" in rt("checkpoint", "nobody", check=1).err
     assert not os.path.exists(b.images) and b.state()["status"] == "running"
-    hide = "mount --bind /dev/null %s && exec \"$@\"" % shutil.which("criu", path="/usr/sbin:/usr/bin:/sbin:/bin")
-    r = run("unshare", "-m", "sh", "-c", hide, "sh", RUNTIME, "--root", ROOT, "checkpoint", "--image-path", b.images, b.id, check=1)
+    r = without("criu", "checkpoint", "--image-path", b.images, b.id, check=1)
     assert "need the package criu" in r.err, r
     assert b.state()["status"] == "running" and not os.path.exists(b.images)
     b.delete()
@@ -560,3 +678,40 @@ def test_help_of_every_command():
         r = rt(c, "--help")
         assert "Usage: berth-runtime [GLOBAL OPTIONS] %s" % c in r.out and not r.err, r
     assert "--tcp-established" in rt("checkpoint", "--help").out and "--console-socket" in rt("restore", "-h").out
+
+
+@needs("controllers")       # the kernel of bed 1 does not track memory
+def test_pre_dump():
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 2)
+    rt("checkpoint", "--pre-dump", "--image-path", b.path + "/parent", "--work-path", b.work, b.id)
+    assert b.state()["status"] == "running" and not os.path.exists(b.path + "/parent/inventory.img")
+    n = b.count()
+    wait_for(lambda: b.count() > n)
+    b.checkpoint("--parent-path", "../parent")
+    b.reap()
+    n = b.count()
+    pages = [sum(os.path.getsize("%s/%s" % (d, f)) for f in os.listdir(d) if f.startswith("pages-"))
+             for d in (b.path + "/parent", b.images)]
+    assert pages[1] < pages[0], pages
+    b.restore()
+    wait_for(lambda: b.count() > n)
+    b.delete()
+
+
+@needs("controllers")
+def test_limits_come_from_the_configuration():
+    b = Subject()
+    b.linux["resources"] = {"memory": {"limit": 64 << 20}, "pids": {"limit": 50}}
+    b.up()
+    wait_for(lambda: b.count() >= 1)
+    b.checkpoint()
+    b.reap()
+    b.linux["resources"] = {"memory": {"limit": 48 << 20}, "pids": {"limit": 40}}
+    b.save().restore()
+    for name, value in (("memory.max", 48 << 20), ("pids.max", 40)):
+        with open(CGROUP + "/berth-test/%s/%s" % (b.id, name)) as f:
+            assert int(f.read()) == value
+    with open(CGROUP + "/berth-test/%s/memory.current" % b.id) as f:
+        assert int(f.read()) > 100000, "its memory is charged to somebody else"
+    b.delete()
