@@ -169,7 +169,7 @@ def test_identity():
 def test_each_variable_is_there_once():
     b = Bundle()
     b.process["env"] = ["A=1", "PATH=/bin", "A=2", "B", "AB=3", "=x", "A=4"]
-    assert b.sh("busybox tr '\\0' '\\n' </proc/$$/environ").out == "A=4\nPATH=/bin\nAB=3\nHOME=/root\n"
+    assert b.sh("busybox tr '\\0' '\\n' </proc/$$/environ; true").out == "A=4\nPATH=/bin\nAB=3\nHOME=/root\n"
 
 
 def test_capability_sets():
