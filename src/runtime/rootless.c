@@ -17,6 +17,7 @@
 #include "cgroup.h"
 #include "error.h"
 #include "idmap.h"
+#include "resources.h"
 
 #define ROOT_NAME "/berth-runtime"
 
@@ -57,9 +58,9 @@ static bool wants_own_directory(const char *runtime_dir) {
 
         if (geteuid() != 0)
                 return true;
-        /* Somebody's user namespace, whose root is not the root that /run belongs to. */
-        return !isempty(runtime_dir) && !isempty(user) && !streq(user, "root") &&
-               rootless_in_user_namespace();
+        /* Somebody's user namespace, whose root is not the root that /run belongs to. podman leaves USER out
+         * for some commands and sets it for others. */
+        return !isempty(runtime_dir) && !(user && streq(user, "root")) && rootless_in_user_namespace();
 }
 
 /**
@@ -164,20 +165,35 @@ int rootless_check(const Spec *s) {
         return 0;
 }
 
-/* The first member of linux.resources that sets a limit, or NULL. Device rules do not count: without rights
- * on the host no device can be made, and only those are bound that are listed. */
-static const char *first_limit(const Spec *s) {
-        if (!s->resources)
-                return NULL;
-        json_object_object_foreach(s->resources, key, value) {
-                if (streq(key, "devices"))
-                        continue;
-                if (json_object_is_type(value, json_type_object) && json_object_object_length(value) > 0)
-                        return key;
-                if (json_object_is_type(value, json_type_array) && json_object_array_length(value) > 0)
-                        return key;
-        }
-        return NULL;
+static bool limits(int64_t value) {
+        return value != RESOURCE_UNSET && value != RESOURCE_MAX;
+}
+
+/* The first member of linux.resources that sets a limit ("unlimited" is none), or NULL. Device rules do not
+ * count: without rights on the host no device can be made, and only those are bound that are listed. */
+static int first_limit(const Spec *s, const char **ret) {
+        _cleanup_resources_ Resources r = RESOURCES_INIT;
+        int q = resources_parse(s->resources, s->oci_version, &r);
+
+        *ret = NULL;
+        if (q < 0)
+                return q;
+        if (limits(r.memory_max) || limits(r.memory_low) || limits(r.memory_swap_max))
+                *ret = "memory";
+        else if (limits(r.cpu_weight) || limits(r.cpu_quota) || limits(r.cpu_burst) || r.cpu_idle > 0 ||
+                 !isempty(r.cpus) || !isempty(r.mems))
+                *ret = "cpu";
+        else if (limits(r.pids_max))
+                *ret = "pids";
+        else if (limits(r.io_weight) || r.n_io_weights > 0 || r.n_io_limits > 0)
+                *ret = "blockIO";
+        else if (r.n_hugetlb > 0)
+                *ret = "hugepageLimits";
+        else if (r.n_rdma > 0)
+                *ret = "rdma";
+        else if (r.unified && json_object_object_length(r.unified) > 0)
+                *ret = "unified";
+        return 0;
 }
 
 /**
@@ -187,14 +203,17 @@ static const char *first_limit(const Spec *s) {
  * Return: 0 to go on, or -errno with a message when it was asked for by path, or limits were.
  */
 int rootless_cgroup_refusal(const Spec *s, const char *path, int error) {
-        const char *limit = first_limit(s);
-        _cleanup_free_ char *cause = NULL;
+        _cleanup_free_ char *cause = strdup(fail_message());
+        const char *limit;
+        int r;
 
         if (error != -EPERM && error != -EACCES && error != -EROFS)
                 return error;
+        r = first_limit(s, &limit);
+        if (r < 0)
+                return r;
         if (!limit && isempty(s->cgroups_path))
                 return 0;
-        cause = strdup(fail_message());
         if (!cause)
                 return -ENOMEM;
         return fail_text(

@@ -345,7 +345,10 @@ def test_limits_need_a_cgroup():
     b.linux["resources"] = {"pids": {"limit": 10}}
     b.fails("config.json asks for linux.resources.pids, and the cgroup")
     b.fails("Permission denied", "--rootless", "false")
-    b.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}], "memory": {}}
+    b.linux["resources"] = {"pids": {"limit": 10.5}}
+    b.fails("linux.resources.pids.limit: expected a number")
+    # What podman and dockerd always write: no limit at all.
+    b.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}], "memory": {"limit": -1}, "pids": {"limit": -1}}
     b.run()
     b.fails("Permission denied", "--rootless", "false")
     b.linux["cgroupsPath"] = "/nobodys/cgroup"
@@ -517,6 +520,97 @@ def test_created_process_is_closed_to_its_user():
         r = as_user("ls", "-l", "/proc/%d/%s" % (b.pid, name), check=None)
         assert "ermission denied" in r.err, (name, r)
     b.delete()
+
+
+# --- root of a user namespace only -----------------------------------------------------------------------
+
+def nested(*args):
+    """Start a program as podman starts its runtime: as root of the user's namespace."""
+    return command("unshare", "--user", "--map-root-user", "--map-auto", "--mount", *args)
+
+
+class NestedBundle(UserBundle):
+    """The runtime is in the user namespace already, the container gets none."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        ns_without(self, "user")
+        del self.linux["uidMappings"], self.linux["gidMappings"]
+
+
+@needs("newuidmap")
+def test_nested_root():
+    b = NestedBundle()
+    b.process["user"] = {"uid": 5, "gid": 6, "additionalGids": [7]}
+    b.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}], "pids": {"limit": -1}}
+    b.process["args"] = ["sh", "-c", "id -u; grep Groups /proc/self/status; stat -c %t:%T /dev/null; cat /proc/self/uid_map"]
+    b.save()
+    r = run(nested(RUNTIME, "run", "--bundle", b.path, b.id))
+    assert r.out.split()[:4] == ["5", "Groups:", "7", "1:3"] and str(SUB) in r.out, r
+    b.gone()
+    b.process["user"] = {"uid": SUB_SIZE + 10, "gid": 0}
+    b.save()
+    r = run(nested(RUNTIME, "run", "--bundle", b.path, b.id), check=1)
+    assert "setuid %d: not mapped in the user namespace" % (SUB_SIZE + 10) in r.err, r
+    b.gone()
+
+
+@needs("newuidmap")
+def test_nested_root_keeps_state_where_its_user_does():
+    b = NestedBundle("sleep", "1000").save()
+    script = """set -e
+        r=$(command -v "$1"); b=$2; id=$3; dir=$XDG_RUNTIME_DIR/berth-runtime/$id
+        $r run --detach --bundle $b $id > /dev/null
+        test -d $dir
+        env -u USER $r exec $id id -u
+        ! USER=root $r state $id
+        env -i XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR $r delete --force $id
+        ! test -e $dir"""
+    r = run(nested("sh", "-c", script, "sh", RUNTIME, b.path, b.id))
+    assert r.out == "0\n" and "does not exist" in r.err, r
+    b.gone()
+
+
+@needs("newuidmap")
+def test_nested_root_and_cgroups():
+    b = NestedBundle()
+    b.linux["resources"] = {"pids": {"limit": 10}}
+    b.save()
+    r = run(nested(RUNTIME, "run", "--bundle", b.path, b.id), check=1)
+    assert "config.json asks for linux.resources.pids" in r.err, r
+    r = run(nested(RUNTIME, "--rootless", "false", "run", "--bundle", b.path, b.id), check=1)
+    assert "create cgroup" in r.err and "delegated" not in r.err, r
+    b.gone()
+
+
+@needs("podman")
+def test_podman():
+    """Without images and network: they are podman's."""
+    os.makedirs(HOME + "/.config/containers", exist_ok=True)
+    with open(HOME + "/.config/containers/storage.conf", "w") as f:
+        f.write('[storage]\ndriver = "vfs"\n')
+    run("chown", "-R", USER + ":", HOME + "/.config")
+    b = UserBundle()
+    podman = ("podman", "--cgroup-manager", "cgroupfs", "--runtime", shutil.which(RUNTIME))
+
+    def podman_run(*args, **kw):
+        return as_user(*podman, "run", "--network", "none", "--pids-limit", "0", *args, **kw)
+
+    r = podman_run("--rm", "--rootfs", b.rootfs, "sh", "-c", "id -u; cat /proc/self/uid_map; grep Groups /proc/self/status; exit 7",
+                   check=7)
+    assert r.out.split() == ["0", "0", str(UID), "1", "1", str(SUB), str(SUB_SIZE), "Groups:"], r
+    assert podman_run("--rm", "--user", "5:6", "--group-add", "7", "--rootfs", b.rootfs, "id").out.split()[2] == "groups=6,7"
+    r = podman_run("--rm", "--group-add", "keep-groups", "--rootfs", b.rootfs, "grep", "Groups", "/proc/self/status")
+    assert r.out.count("65534") == len(GROUPS), r
+    r = podman_run("--rm", "--userns", "keep-id", "--rootfs", b.rootfs, "id", "-u")
+    assert r.out == "%d\n" % UID, r
+    r = podman_run("--rm", "--uidmap", "0:1:1000", "--gidmap", "0:1:1000", "--rootfs", b.rootfs, "cat", "/proc/self/uid_map")
+    assert r.out.split() == ["0", "1", "1000"], r
+    podman_run("--detach", "--name", "one", "--rootfs", b.rootfs, "sleep", "1000")
+    assert as_user(*podman, "exec", "one", "id", "-u").out == "0\n"
+    as_user(*podman, "exec", "one", "sh", "-c", "exit 9", check=9)
+    as_user(*podman, "rm", "--force", "--time", "0", "one")
+    assert as_user(*podman, "ps", "--all", "--quiet").out == ""
 
 
 # --- spec ------------------------------------------------------------------------------------------------
