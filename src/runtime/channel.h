@@ -10,6 +10,7 @@
 typedef enum ChannelMessage {
         CHANNEL_EOF = 0,
         CHANNEL_MAPPED = 'U',  /* parent: id maps are written */
+        CHANNEL_NETWORK = 'N', /* parent: with the network namespace, before CHANNEL_CGROUP */
         CHANNEL_CGROUP = 'C',  /* parent: the process is in its cgroup */
         CHANNEL_HOOKS = 'H',   /* child: mounts are done, run the host's hooks */
         CHANNEL_GO = 'G',      /* parent: hooks have run */

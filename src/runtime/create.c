@@ -36,6 +36,7 @@
 #include "kernel-call.h"
 #include "mounts.h"
 #include "namespaces.h"
+#include "network.h"
 #include "oom-score.h"
 #include "process.h"
 #include "seccomp-cache.h"
@@ -207,6 +208,9 @@ static int give_cgroup_up(const InitContext *c, State *st, Undo *u, int error) {
 static pid_t clone_once(const InitContext *c, int cgroup_fd, Undo *u) {
         uint64_t flags = namespaces_clone_flags(c->spec);
         pid_t pid;
+
+        if (network_is_apart(c->spec))
+                flags &= ~(uint64_t) CLONE_NEWNET;
 
         if (c->spec->ns[NS_USER].path)
                 return clone_in_joined_user(c->spec, flags, cgroup_fd, &u->pidfd);
@@ -398,6 +402,8 @@ static int run_child(InitContext *c, State *st, Undo *u, StartLink *ret_link) {
         if (u->scope.used && (r = systemd_scope_request(&u->scope, c->spec, st, u->pid)) < 0)
                 return r;
         r = map_ids(c, st, channel);
+        if (r >= 0 && network_is_apart(c->spec))
+                r = network_make(channel);
         if (r >= 0 && u->scope.used)
                 r = enter_scope(c, st, u, channel);
         if (r >= 0 && early)

@@ -6,11 +6,9 @@
  * so nobody can hang on it.
  */
 #include <linux/keyctl.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -27,6 +25,7 @@
 #include "hooks.h"
 #include "kernel-call.h"
 #include "mounts.h"
+#include "network.h"
 #include "namespaces.h"
 #include "oom-score.h"
 #include "process.h"
@@ -35,16 +34,6 @@
 #include "runtime-log.h"
 #include "sysctl.h"
 #include "terminal.h"
-
-static int bring_up_loopback(void) {
-        struct ifreq ifr = { .ifr_name = "lo" };
-        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-        if (fd < 0)
-                return fail_errno(errno, "bring up lo");
-        ifr.ifr_flags = IFF_UP | IFF_RUNNING;
-        return ioctl(fd, SIOCSIFFLAGS, &ifr) < 0 ? fail_errno(errno, "bring up lo") : 0;
-}
 
 static int enter_user_namespace(const InitContext *c) {
         int r;
@@ -65,18 +54,29 @@ static int enter_user_namespace(const InitContext *c) {
         return 0;
 }
 
+static int enter_network(void *userdata) {
+        InitContext *c = userdata;
+
+        if (c->in_network)
+                return 0;
+        c->in_network = true;
+        return network_is_apart(c->spec) ? network_enter(c->channel_fd) : 0;
+}
+
 /*
  * clone3() would root a cgroup namespace at the parent's cgroup, so it is made from inside; and only once
  * the process is where it belongs, for which it may have to wait.
  */
 static int enter_cgroup(void *userdata) {
         InitContext *c = userdata;
+        int r = 0;
 
         if (c->in_cgroup)
                 return 0;
         if (c->moved) {
-                int r = channel_expect(c->channel_fd, CHANNEL_CGROUP);
-
+                r = enter_network(c); /* whose message comes first */
+                if (r >= 0)
+                        r = channel_expect(c->channel_fd, CHANNEL_CGROUP);
                 if (r < 0)
                         return r;
         }
@@ -103,7 +103,7 @@ static int setup_identity(InitContext *c) {
                 return fail_errno(errno, "sethostname");
         if (!isempty(s->domainname) && setdomainname(s->domainname, strlen(s->domainname)) < 0)
                 return fail_errno(errno, "setdomainname");
-        return spec_has_new(s, NS_NET) ? bring_up_loopback() : 0;
+        return spec_has_new(s, NS_NET) && !network_is_apart(s) ? network_bring_up_loopback() : 0;
 }
 
 static int new_keyring(const InitContext *c) {
@@ -155,9 +155,13 @@ static int run_host_hooks(const InitContext *c) {
 
 static int setup_root(InitContext *c, int *ret_peer) {
         _cleanup_close_ int root_fd = -EBADF, null_fd = -EBADF, made_fd = -EBADF;
-        MountContext mounts = { .spec = c->spec, .bundle = c->state->bundle, .source_fds = c->source_fds,
+        MountContext mounts = { .spec = c->spec,
+                                .bundle = c->state->bundle,
+                                .source_fds = c->source_fds,
                                 .cgroup_mount = c->cgroup_mount,
-                                .before_cgroup = enter_cgroup, .userdata = c };
+                                .before_network = enter_network,
+                                .before_cgroup = enter_cgroup,
+                                .userdata = c };
         int r;
 
         mounts.root_fd = root_fd = rootfs_prepare(c->spec, c->rootfs);
@@ -174,6 +178,8 @@ static int setup_root(InitContext *c, int *ret_peer) {
         if (r < 0)
                 return r;
         r = setup_terminal(c, root_fd, ret_peer);
+        if (r >= 0)
+                r = enter_network(c);
         if (r >= 0)
                 r = enter_cgroup(c);
         if (r < 0)

@@ -207,6 +207,16 @@ static int take_mode(const MountContext *c, const SpecMount *m, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
+/* What is the same in every network namespace. */
+static bool is_local(const char *type) {
+        static const char *const types[] = { "proc", "tmpfs", "devpts", "mqueue" };
+
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (streq(types[i], type))
+                        return true;
+        return false;
+}
+
 /* A user namespace that does not own the network or pid namespace may not mount these, but may see the
  * host's. Never in place of the container's own. */
 static int make_kernel_fs(const MountContext *c, const SpecMount *m) {
@@ -215,6 +225,8 @@ static int make_kernel_fs(const MountContext *c, const SpecMount *m) {
         int fd, r;
 
         r = take_mode(c, m, &data);
+        if (r >= 0 && c->before_network && !is_local(m->type))
+                r = c->before_network(c->userdata);
         if (r < 0)
                 return r;
         /* What is copied up is copied into it first. */

@@ -9,7 +9,8 @@ typedef struct MountContext {
         int root_fd;
         const int *source_fds; /* per mount: a detached tree opened by the parent, or -EBADF; may be NULL */
         const char *cgroup_mount; /* where the host has cgroup2 */
-        int (*before_cgroup)(void *userdata); /* called before a cgroup mount; may be NULL */
+        /* Called before what depends on the network namespace, and before a cgroup mount; may be NULL. */
+        int (*before_network)(void *userdata), (*before_cgroup)(void *userdata);
         void *userdata;
 } MountContext;
 

@@ -6,8 +6,8 @@
  *
  * A small static program, because exec counts the resident set of who spawned a process to the process, and
  * because an interpreter's fork is slower than what is measured. The commands take turns, so that what else
- * the machine does hits all alike, and who begins changes, since some costs depend on who ran before (moving a
- * process to another cgroup is dear unless somebody has just done it).
+ * the machine does hits all alike, and who begins changes, since some costs depend on who ran before (moving
+ * a process to another cgroup is dear unless somebody has just done it).
  */
 #include <errno.h>
 #include <fcntl.h>
