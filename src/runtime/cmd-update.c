@@ -17,6 +17,7 @@
 #include "runtime-log.h"
 #include "spec.h"
 #include "state.h"
+#include "systemd-cgroup.h"
 
 typedef enum FieldKind { FIELD_NUMBER, FIELD_SIZE, FIELD_TEXT } FieldKind;
 
@@ -173,6 +174,24 @@ static int update_devices(int cgroup, const char *config) {
         return r < 0 ? r : device_filter_replace(cgroup, &spec);
 }
 
+/*
+ * After the files, so that systemd is only told what the kernel has taken. It keeps a CPU quota in whole
+ * percents and has written that: the exact one is put back.
+ */
+static int update_unit(const State *s, int cgroup, const Resources *change, json_object *devices) {
+        Resources quota = RESOURCES_INIT;
+        int r;
+
+        if (!s->scope)
+                return 0;
+        r = systemd_scope_update(s, change, devices);
+        if (r < 0)
+                return r;
+        quota.cpu_quota = change->cpu_quota;
+        quota.cpu_period = change->cpu_period;
+        return cgroup_resources_write(cgroup, s->cgroup, &quota);
+}
+
 static int update(const State *s, json_object *change) {
         _cleanup_json_ json_object *config = NULL;
         _cleanup_resources_ Resources parsed = RESOURCES_INIT;
@@ -190,6 +209,8 @@ static int update(const State *s, json_object *change) {
         if (cgroup < 0)
                 return cgroup;
         r = cgroup_resources_write(cgroup, s->cgroup, &parsed);
+        if (r >= 0)
+                r = update_unit(s, cgroup, &parsed, devices ? change : NULL);
         if (r < 0)
                 return take_back(s, cgroup, stored, r);
         r = resources_merge(stored, change);

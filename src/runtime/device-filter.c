@@ -20,18 +20,11 @@
 #include "rootless.h"
 #include "runtime-log.h"
 
-#define ANY INT64_MIN
+#define ANY DEVICE_ANY
 #define ALL_ACCESS (BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE)
 /* How a later update finds our program among others' (systemd attaches its own). */
 #define PROGRAM_NAME "berth_devices"
 #define PROGRAMS_MAX 64 /* the kernel's limit for a cgroup */
-
-typedef struct Rule {
-        char type; /* a, b, c */
-        int64_t major, minor;
-        unsigned access; /* BPF_DEVCG_ACC_* */
-        bool allow;
-} Rule;
 
 typedef struct Program {
         struct bpf_insn *code;
@@ -67,7 +60,7 @@ static void emit_return(Program *p, bool allow) {
  * those still in question, and a deny rule ends it when one of its kinds is left. Each test jumps over the
  * rest of its rule, whose length is filled in at the end.
  */
-static void emit_rule(Program *p, const Rule *rule) {
+static void emit_rule(Program *p, const DeviceRule *rule) {
         size_t jumps[8], n = 0;
 
         if (rule->type != 'a') {
@@ -98,12 +91,13 @@ static void emit_rule(Program *p, const Rule *rule) {
                 p->code[jumps[i]].off = (int16_t) (p->n - jumps[i] - 1);
 }
 
-static int parse_rule(json_object *o, Rule *ret) {
+/** device_rule_parse - one rule of linux.resources.devices. Return: 0, -EINVAL with a message. */
+int device_rule_parse(json_object *o, DeviceRule *ret) {
         const char *type = json_string_or(o, "type", "a"), *access = json_string_or(o, "access", "rwm");
         int64_t major = ANY, minor = ANY;
         int r;
 
-        *ret = (Rule) {};
+        *ret = (DeviceRule) {};
         if ((r = spec_flag(o, "linux.resources.devices", "allow", &ret->allow)) < 0 ||
             (r = spec_int(o, "linux.resources.devices", "major", -1, INT32_MAX, &major)) < 0 ||
             (r = spec_int(o, "linux.resources.devices", "minor", -1, INT32_MAX, &minor)) < 0)
@@ -135,16 +129,22 @@ static int parse_rule(json_object *o, Rule *ret) {
 }
 
 /* What no container can do without. linux.devices only makes nodes: to use them takes a rule. */
-static void emit_always_allowed(Program *p) {
-        static const Rule fixed[] = {
-                { 'c', ANY, ANY, BPF_DEVCG_ACC_MKNOD, true }, { 'b', ANY, ANY, BPF_DEVCG_ACC_MKNOD, true },
-                { 'c', 1, 3, 7, true },    { 'c', 1, 5, 7, true },   { 'c', 1, 7, 7, true },
-                { 'c', 1, 8, 7, true },    { 'c', 1, 9, 7, true },   { 'c', 5, 0, 7, true },
-                { 'c', 5, 2, 7, true },    { 'c', 136, ANY, 7, true },
-        };
+const DeviceRule device_rules_always[] = {
+        { 'c', ANY, ANY, BPF_DEVCG_ACC_MKNOD, true }, { 'b', ANY, ANY, BPF_DEVCG_ACC_MKNOD, true },
+        { 'c', 1, 3, 7, true },    { 'c', 1, 5, 7, true },   { 'c', 1, 7, 7, true },
+        { 'c', 1, 8, 7, true },    { 'c', 1, 9, 7, true },   { 'c', 5, 0, 7, true },
+        { 'c', 5, 2, 7, true },    { 'c', 136, ANY, 7, true },
+};
+const size_t device_rules_always_n = ELEMENTSOF(device_rules_always);
 
-        for (size_t i = 0; i < ELEMENTSOF(fixed); i++)
-                emit_rule(p, &fixed[i]);
+static void emit_always_allowed(Program *p) {
+        for (size_t i = 0; i < device_rules_always_n; i++)
+                emit_rule(p, &device_rules_always[i]);
+}
+
+/** device_rule_is_for_all - whether it decides about every access to every device. */
+bool device_rule_is_for_all(const DeviceRule *rule) {
+        return rule->type == 'a' && rule->access == ALL_ACCESS && rule->major == ANY && rule->minor == ANY;
 }
 
 /**
@@ -160,12 +160,12 @@ int device_filter_build(json_object *rules, size_t n_rules, struct bpf_insn *cod
         emit_prologue(&p);
         emit_always_allowed(&p);
         for (size_t i = n_rules; i-- > 0 && !decided;) {
-                Rule rule;
-                int r = parse_rule(json_object_array_get_idx(rules, i), &rule);
+                DeviceRule rule;
+                int r = device_rule_parse(json_object_array_get_idx(rules, i), &rule);
 
                 if (r < 0)
                         return r;
-                decided = rule.type == 'a' && rule.access == 7 && rule.major == ANY && rule.minor == ANY;
+                decided = device_rule_is_for_all(&rule);
                 if (decided && rule.allow && i + 1 == n_rules)
                         return 0;
                 if (decided)

@@ -6,6 +6,19 @@
 #include "spec.h"
 
 #define DEVICE_FILTER_MAX 4096
+#define DEVICE_ANY INT64_MIN
+
+typedef struct DeviceRule {
+        char type; /* a, b, c */
+        int64_t major, minor;
+        unsigned access; /* BPF_DEVCG_ACC_* */
+        bool allow;
+} DeviceRule;
+
+int device_rule_parse(json_object *o, DeviceRule *ret);
+bool device_rule_is_for_all(const DeviceRule *rule);
+extern const DeviceRule device_rules_always[];
+extern const size_t device_rules_always_n;
 
 /* Exposed for the unit test. */
 int device_filter_build(json_object *rules, size_t n_rules, struct bpf_insn *code, size_t *ret_n);

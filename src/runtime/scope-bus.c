@@ -205,11 +205,11 @@ static int append_array(sd_bus_message *m, const char *item_type, char *text) {
         if (streq(item_type, "y"))
                 return append_bytes(m, text);
         r = sd_bus_message_open_container(m, 'a', item_type);
-        for (char *item = text, *end; r >= 0 && item && *item; item = end) {
+        for (char *item = *text ? text : NULL, *end; r >= 0 && item; item = end) {
                 end = strchr(item, '\n');
                 if (end)
                         *end++ = 0;
-                r = append_item(m, item_type, item);
+                r = *item ? append_item(m, item_type, item) : -EBADMSG;
         }
         return r < 0 ? r : sd_bus_message_close_container(m);
 }

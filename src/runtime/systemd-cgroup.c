@@ -10,17 +10,26 @@
  */
 #include "systemd-cgroup.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../basic/fd.h"
+#include "../basic/file.h"
 #include "../basic/str.h"
 #include "cgroup.h"
 #include "error.h"
+#include "resources.h"
 #include "systemd-name.h"
+#include "systemd-properties.h"
 
 #define DESCRIPTION_MAX 256
+#define SUBGROUP_ANNOTATION "run.oci.systemd.subgroup"
+#define DESCRIPTION_ANNOTATION "org.systemd.property.Description"
+#define COLLECT_ANNOTATION "org.systemd.property.CollectMode"
 
 /* In a user namespace of an ordinary user the system's directory belongs to nobody we know. */
 static bool manager_is_users(void) {
@@ -76,6 +85,20 @@ static int put_basics(Buffer *b, const SystemdScope *x, const State *st, pid_t p
         return scope_request_putf(b, "PIDs", "au", "%d", (int) pid);
 }
 
+static int put_limits(Buffer *b, const Spec *s) {
+        _cleanup_resources_ Resources resources = RESOURCES_INIT;
+        int r;
+
+        r = resources_parse(s->resources, s->oci_version, &resources);
+        if (r >= 0)
+                r = systemd_put_resources(b, &resources);
+        return r < 0 ? r : systemd_put_devices(b, s->resources, false);
+}
+
+static int request_failed(int error, const State *st) {
+        return error == -E2BIG ? fail_text(error, "too many properties for %s", st->scope) : error;
+}
+
 /** systemd_scope_request - ask for the scope around @pid; systemd_scope_enter() awaits it. */
 int systemd_scope_request(SystemdScope *x, const Spec *s, const State *st, pid_t pid) {
         _cleanup_buffer_ Buffer b = SCOPE_REQUEST_INIT;
@@ -84,10 +107,36 @@ int systemd_scope_request(SystemdScope *x, const Spec *s, const State *st, pid_t
         r = scope_request_begin(&b, SCOPE_VERB_START, st->scope);
         if (r >= 0)
                 r = put_basics(&b, x, st, pid);
+        if (r >= 0)
+                r = put_limits(&b, s);
+        /* Last: they may change what is above. */
+        if (r >= 0)
+                r = systemd_put_annotations(&b, s->annotations);
         if (r < 0)
-                return r == -E2BIG ? fail_text(r, "too many properties for %s", st->scope) : r;
+                return request_failed(r, st);
         x->made = true;
         return scope_helper_send(&x->helper, &b);
+}
+
+/* As crun has it: a cgroup below the scope for the process, which leaves the scope's own free of any. */
+static int enter_subgroup(const Spec *s, int scope_fd, pid_t pid) {
+        const char *name = s->annotations ? json_string_or(s->annotations, SUBGROUP_ANNOTATION, "") : "";
+        _cleanup_close_ int fd = -EBADF;
+        char text[16];
+        int r;
+
+        if (isempty(name))
+                return 0;
+        if (strlen(name) > NAME_MAX || strchr(name, '/') || name[0] == '.' || startswith(name, "cgroup."))
+                return fail_text(EINVAL, "config.json: annotations: " SUBGROUP_ANNOTATION
+                                         ": \"%s\" is not the name of a cgroup", name);
+        if (mkdirat(scope_fd, name, 0755) >= 0)
+                fd = openat(scope_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return fail_errno(errno, "create cgroup %s in the scope", name);
+        (void) snprintf(text, sizeof(text), "%d", (int) pid);
+        r = write_string_at(fd, "cgroup.procs", text);
+        return r < 0 ? fail_errno(r, "move process %s to cgroup %s in the scope", text, name) : 0;
 }
 
 /**
@@ -97,6 +146,7 @@ int systemd_scope_request(SystemdScope *x, const Spec *s, const State *st, pid_t
  */
 int systemd_scope_enter(SystemdScope *x, const Spec *s, State *st, pid_t pid) {
         _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -EBADF;
         const char *last;
         int r;
 
@@ -115,7 +165,15 @@ int systemd_scope_enter(SystemdScope *x, const Spec *s, State *st, pid_t pid) {
                 return fail_text(EIO, "systemd did not move process %d to %s: it is in %s", (int) pid,
                                  st->scope, path);
         st->cgroup = TAKE_PTR(path);
-        return cgroup_open(st->cgroup);
+        fd = cgroup_open(st->cgroup);
+        if (fd < 0)
+                return fd;
+        r = enter_subgroup(s, fd, pid);
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
+static bool annotated(const State *st, const char *key) {
+        return st->annotations && json_get(st->annotations, key);
 }
 
 static int stop_unit(ScopeHelper *h, const State *st) {
@@ -126,10 +184,12 @@ static int stop_unit(ScopeHelper *h, const State *st) {
         r = scope_request_begin(&b, SCOPE_VERB_STOP, st->scope);
         /* A create that was killed may not have come to the point where the unit's name was known to be
          * free. */
-        if (r >= 0 && !st->cgroup) {
+        if (r >= 0 && !st->cgroup && !annotated(st, DESCRIPTION_ANNOTATION)) {
                 describe(st, description);
                 r = fields_put(&b, '\n', "description", description);
         }
+        if (r >= 0 && annotated(st, COLLECT_ANNOTATION))
+                r = fields_put(&b, '\n', "reset", "1");
         if (r >= 0)
                 r = scope_helper_send(h, &b);
         return r < 0 ? r : scope_helper_wait(h, st->scope);
@@ -140,10 +200,13 @@ static int stop_unit(ScopeHelper *h, const State *st) {
 void systemd_scope_undo(SystemdScope *x, const State *st) {
         _cleanup_free_ char *message = NULL;
 
-        if (!x->made || x->helper.pid <= 0)
+        if (!x->made)
                 return;
         message = strdup(fail_message());
-        (void) stop_unit(&x->helper, st);
+        if (x->helper.pid > 0)
+                (void) stop_unit(&x->helper, st);
+        else
+                (void) systemd_scope_remove(st);
         (void) fail_text(EIO, "%s", strempty(message));
 }
 
@@ -167,8 +230,36 @@ int systemd_scope_remove(const State *st) {
         _cleanup_scope_helper_ ScopeHelper h = {};
         int r;
 
-        if (scope_is_gone(st))
+        if (scope_is_gone(st) && !annotated(st, COLLECT_ANNOTATION))
                 return 0;
         r = scope_helper_start(st->scope_user, &h);
         return r < 0 ? r : stop_unit(&h, st);
+}
+
+/**
+ * systemd_scope_update - change the properties of a running container's scope, and wait until systemd has
+ * written them to the cgroup.
+ * @r: what changes.
+ * @devices: linux.resources with the new device rules; NULL: they stay.
+ */
+int systemd_scope_update(const State *st, const Resources *r, json_object *devices) {
+        _cleanup_scope_helper_ ScopeHelper h = {};
+        _cleanup_buffer_ Buffer b = SCOPE_REQUEST_INIT;
+        size_t before;
+        int q;
+
+        q = scope_request_begin(&b, SCOPE_VERB_SET, st->scope);
+        before = b.size;
+        if (q >= 0)
+                q = systemd_put_resources(&b, r);
+        if (q >= 0 && devices)
+                q = systemd_put_devices(&b, devices, true);
+        if (q < 0)
+                return request_failed(q, st);
+        if (b.size == before)
+                return 0;
+        q = scope_helper_start(st->scope_user, &h);
+        if (q >= 0)
+                q = scope_helper_send(&h, &b);
+        return q < 0 ? q : scope_helper_wait(&h, st->scope);
 }

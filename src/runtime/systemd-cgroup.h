@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "resources.h"
 #include "scope-helper.h"
 #include "spec.h"
 #include "state.h"
@@ -22,3 +23,4 @@ void systemd_scope_undo(SystemdScope *x, const State *st);
 void systemd_scope_done(SystemdScope *x);
 
 int systemd_scope_remove(const State *st);
+int systemd_scope_update(const State *st, const Resources *r, json_object *devices);

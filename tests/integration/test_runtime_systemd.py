@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """berth-runtime --systemd-cgroup: containers in transient scopes."""
+import json
 import os
 import signal
 import subprocess
 
 import bundle
 from bundle import CGROUP, ROOT, RUNTIME, Bundle, ns_without, rt
-from harness import run, systemctl, unit_property, wait_for
+from harness import needs, run, skip, systemctl, unit_property, wait_for
 
 
 class Scoped(Bundle):
@@ -245,3 +246,232 @@ def test_user_namespace():
     os.chmod(b.path, 0o755)
     os.chmod(bundle.TOP, 0o755)
     assert b.sh("grep ^0:: /proc/self/cgroup; id -u").out == "0::/\n0\n"
+
+
+# --- properties ------------------------------------------------------------------------------------------
+
+def annotate(b, **properties):
+    b.config.setdefault("annotations", {}).update({"org.systemd.property." + k: v for k, v in properties.items()})
+    return b
+
+
+def test_annotations_become_properties():
+    b = annotate(Scoped("sleep", "1000"), TimeoutStopUSec="uint64 123456789", KillSignal="37", Description="'my box'",
+                 SendSIGHUP="true", CollectMode="'inactive'", After="['basic.target']").create()
+    assert b.show("TimeoutStopUSec") == "2min 3.456789s"
+    assert b.show("KillSignal") == "37" and b.show("Description") == "my box" and b.show("SendSIGHUP") == "yes"
+    assert "basic.target" in b.show("After").split() and b.show("CollectMode") == "inactive"
+    b.delete()
+    b = annotate(Scoped("sleep", "1000"), TimeoutStopSec="int32 7").create()
+    assert b.show("TimeoutStopUSec") == "7s"
+    b.delete()
+    # Other drivers have no use for them: podman writes them always.
+    b = annotate(Bundle("true"), KillSignal="37")
+    b.run()
+
+
+def test_bad_annotations_are_refused_by_name():
+    for name, value, text in (("KillSignal", "(1, 2)", "GVariant"), ("Slice", "'a.slice'", "cannot be changed"),
+                              ("PIDs", "[uint32 1]", "cannot be changed"), ("kill-signal", "1", "name of a property")):
+        b = annotate(Scoped(), **{name: value})
+        b.fails(text)
+        b.fails("org.systemd.property." + name)
+    # systemd's own words.
+    annotate(Scoped(), NoSuchThing="1").fails("NoSuchThing")
+
+
+def test_subgroup():
+    b = Scoped("sleep", "1000")
+    b.config["annotations"] = {"run.oci.systemd.subgroup": "inner"}
+    b.create().start()
+    assert own_cgroup(b.pid) == "/system.slice/%s/inner" % b.unit
+    assert rt("exec", b.id, "grep", "^0::", "/proc/self/cgroup").out == "0::/\n"
+    assert rt("ps", "--format", "json", b.id).out.strip() == "[%d]" % b.pid
+    rt("pause", b.id)
+    assert b.state()["status"] == "paused"
+    b.delete()
+    for name in ("a/b", "..", "cgroup.procs"):
+        b = Scoped()
+        b.config["annotations"] = {"run.oci.systemd.subgroup": name}
+        b.fails("run.oci.systemd.subgroup")
+
+
+def reload_and_reexec(check):
+    """systemd builds its view of all units anew, twice."""
+    check()
+    systemctl("daemon-reload")
+    check()
+    systemctl("daemon-reexec", timeout=60)
+    wait_for(lambda: systemctl("is-system-running", check=None).code in (0, 1))
+    check()
+
+
+def test_devices_stay_through_reload():
+    b = Scoped("sleep", "1000")
+    b.linux["devices"] = [{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o666}]
+    b.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"},
+                                        {"allow": True, "type": "c", "major": 10, "minor": 229, "access": "rw"}]}
+    b.create().start()
+    assert b.show("DevicePolicy") == "strict"
+    allowed = systemctl("show", "-p", "DeviceAllow", b.unit).out
+    assert "/dev/char/10:229 rw" in allowed and "/dev/char/1:3 rwm" in allowed and "char-* m" in allowed, allowed
+
+    def denied(node):
+        # The driver may be absent: another error than the filter's.
+        return "not permitted" in rt("exec", b.id, "sh", "-c", ": <" + node, check=None).err
+
+    rt("exec", b.id, "mknod", "/dev/other", "c", "10", "200")
+    assert not rt("exec", b.id, "sh", "-c", "echo x >/dev/null").err
+
+    def check():
+        assert not denied("/dev/fuse") and denied("/dev/other") and not denied("/dev/null")
+    reload_and_reexec(check)
+    # New rules reach systemd as well as the filter.
+    change = {"devices": [{"allow": False, "access": "rwm"},
+                          {"allow": True, "type": "c", "major": 10, "minor": 200, "access": "r"}]}
+    rt("update", "--resources", "-", b.id, input=json.dumps(change).encode())
+    allowed = systemctl("show", "-p", "DeviceAllow", b.unit).out
+    assert "/dev/char/10:200 r" in allowed and "10:229" not in allowed, allowed
+
+    def check_new():
+        assert denied("/dev/fuse") and not denied("/dev/other") and not denied("/dev/null")
+    reload_and_reexec(check_new)
+    b.delete()
+
+
+def test_a_missing_controller_is_an_error():
+    with open(CGROUP + "/cgroup.controllers") as f:
+        if "memory" in f.read().split():
+            skip("all controllers are there")
+    b = Scoped()
+    b.linux["resources"] = {"memory": {"limit": 64 << 20}}
+    b.fails("memory")
+
+
+# --- limits ----------------------------------------------------------------------------------------------
+
+def disk():
+    """MAJOR:MINOR of a whole disk."""
+    for name in sorted(os.listdir("/sys/block")):
+        if name[:2] in ("vd", "sd"):
+            with open("/sys/block/%s/dev" % name) as f:
+                return f.read().strip()
+    return skip("no disk")
+
+
+def file_of(b, name):
+    with open(b.cgroup + "/" + name) as f:
+        return f.read().strip()
+
+
+@needs("controllers")
+def test_limits():
+    b = Scoped("sleep", "1000")
+    major, minor = disk().split(":")
+    device = {"major": int(major), "minor": int(minor)}
+    b.linux["resources"] = {
+        "memory": {"limit": 64 << 20, "swap": 96 << 20, "reservation": 32 << 20}, "pids": {"limit": 50},
+        "cpu": {"shares": 512, "quota": 33333, "period": 100000, "burst": 1000, "cpus": "0", "mems": "0"},
+        "blockIO": {"throttleReadBpsDevice": [dict(device, rate=1 << 20)], "throttleWriteIOPSDevice": [dict(device, rate=100)]},
+        "unified": {"memory.high": "60M", "memory.min": "1M", "memory.oom.group": "1"}}
+    b.create().start()
+    weight = file_of(b, "cpu.weight")
+
+    def check(quota=("33333 100000",)):
+        assert file_of(b, "memory.max") == str(64 << 20) and file_of(b, "memory.high") == str(60 << 20)
+        assert file_of(b, "memory.low") == str(32 << 20) and file_of(b, "memory.min") == str(1 << 20)
+        assert file_of(b, "memory.swap.max") == str(32 << 20) and file_of(b, "memory.oom.group") == "1"
+        assert file_of(b, "pids.max") == "50" and file_of(b, "cpu.weight") == weight != "100"
+        assert file_of(b, "cpu.max") in quota, file_of(b, "cpu.max")
+        assert file_of(b, "cpu.max.burst") == "1000"
+        assert file_of(b, "cpuset.cpus") == "0" and file_of(b, "cpuset.mems") == "0"
+        assert file_of(b, "io.max") == "%s:%s rbps=1048576 wbps=max riops=max wiops=100" % (major, minor), file_of(b, "io.max")
+        for name, value in {"MemoryMax": str(64 << 20), "MemoryHigh": str(60 << 20), "MemoryLow": str(32 << 20),
+                            "MemoryMin": str(1 << 20), "MemorySwapMax": str(32 << 20), "TasksMax": "50",
+                            "CPUWeight": weight, "CPUQuotaPerSecUSec": "340ms", "CPUQuotaPeriodUSec": "100ms",
+                            "AllowedCPUs": "0", "AllowedMemoryNodes": "0",
+                            "IOReadBandwidthMax": "/dev/block/%s:%s 1048576" % (major, minor),
+                            "IOWriteIOPSMax": "/dev/block/%s:%s 100" % (major, minor)}.items():
+            assert b.show(name) == value, (name, b.show(name))
+    check()
+    # Seen from inside, where only the container's own are.
+    assert rt("exec", b.id, "cat", "/sys/fs/cgroup/memory.max").out == "%d\n" % (64 << 20)
+    assert rt("exec", b.id, "grep", "Cpus_allowed_list", "/proc/self/status").out.split()[1] == "0"
+    # systemd keeps a quota in percents and may round it up.
+    reload_and_reexec(lambda: check(("33333 100000", "34000 100000")))
+    b.delete()
+
+
+@needs("controllers")
+def test_update():
+    b = Scoped("sleep", "1000")
+    b.linux["resources"] = {"memory": {"limit": 64 << 20}, "pids": {"limit": 50}}
+    b.create().start()
+    rt("update", "--memory", str(48 << 20), "--memory-swap", str(48 << 20), "--pids-limit", "20", "--cpu-share", "2048",
+       "--cpu-quota", "44444", "--cpu-period", "100000", "--cpuset-cpus", "0", b.id)
+    weight = file_of(b, "cpu.weight")
+
+    def check():
+        assert file_of(b, "memory.max") == str(48 << 20) and b.show("MemoryMax") == str(48 << 20)
+        assert file_of(b, "memory.swap.max") == "0" and b.show("MemorySwapMax") == "0"
+        assert file_of(b, "pids.max") == "20" and b.show("TasksMax") == "20"
+        assert file_of(b, "cpu.weight") == weight == b.show("CPUWeight") and int(weight) > 100
+        assert file_of(b, "cpu.max") in ("44444 100000", "45000 100000") and b.show("CPUQuotaPerSecUSec") == "450ms"
+        assert file_of(b, "cpuset.cpus") == "0" and b.show("AllowedCPUs") == "0"
+    assert file_of(b, "cpu.max") == "44444 100000", "the exact quota, until systemd has a reason to write its own"
+    reload_and_reexec(check)
+    rt("update", "--memory", "-1", "--memory-swap", "-1", "--pids-limit", "-1", "--cpu-quota", "-1", b.id)
+    for name, prop in (("memory.max", "MemoryMax"), ("memory.swap.max", "MemorySwapMax"), ("pids.max", "TasksMax")):
+        assert file_of(b, name) == "max" and b.show(prop) == "infinity", (name, file_of(b, name), b.show(prop))
+    assert file_of(b, "cpu.max") == "max 100000" and b.show("CPUQuotaPerSecUSec") == "infinity"
+    # What the kernel refuses systemd does not hear of.
+    assert rt("update", "--cpuset-cpus", "7000", b.id, check=None).code != 0
+    assert b.show("AllowedCPUs") == "0" and file_of(b, "cpuset.cpus") == "0"
+    b.delete()
+
+
+@needs("controllers")
+def test_idle_and_weights():
+    b = Scoped("sleep", "1000")
+    b.linux["resources"] = {"cpu": {"idle": 1}}
+    b.create().start()
+
+    def check():
+        assert file_of(b, "cpu.idle") == "1" and b.show("CPUWeight") in ("idle", "0"), b.show("CPUWeight")
+    reload_and_reexec(check)
+    b.delete()
+
+
+@needs("controllers")
+def test_what_the_kernel_refuses_leaves_no_scope():
+    b = Scoped()
+    b.linux["resources"] = {"cpu": {"cpus": "7000"}}
+    b.fails("cpuset.cpus")
+    b = Scoped()
+    b.linux["resources"] = {"unified": {"memory.nosuch": "1"}}
+    b.fails("memory.nosuch")
+
+
+@needs("controllers")
+def test_out_of_memory_in_a_scope():
+    b = Scoped()
+    b.linux["resources"] = {"memory": {"limit": 16 << 20, "swap": 16 << 20}}
+    # 137: the first process itself was killed; dd is its child otherwise.
+    r = b.sh("dd if=/dev/zero of=/dev/null bs=64M count=1; exit 9", check=None)
+    assert r.code in (9, 137) and ("Killed" in r.err or r.code == 137), r
+
+
+@needs("controllers")
+def test_a_payload_that_makes_cgroups_of_its_own():
+    """As systemd does: all processes below, controllers on; a further process follows the first."""
+    b = Scoped("sh", "-c", "mkdir /sys/fs/cgroup/init && echo 1 >/sys/fs/cgroup/init/cgroup.procs && "
+                           "echo +memory +pids >/sys/fs/cgroup/cgroup.subtree_control && echo up; sleep 1000 & wait")
+    for m in b.config["mounts"]:
+        if m["type"] == "cgroup":
+            m["options"] = ["nosuid", "noexec", "nodev", "rw"]
+    b.create().start()
+    wait_for(lambda: b.out() == "up\n", what="the payload's cgroup")
+    assert rt("exec", b.id, "grep", "^0::", "/proc/self/cgroup").out == "0::/init\n"
+    rt("update", "--pids-limit", "30", b.id)
+    assert file_of(b, "pids.max") == "30"
+    b.delete()
