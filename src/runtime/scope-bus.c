@@ -238,7 +238,8 @@ static int append_properties(ScopeBus *b, sd_bus_message *m, const Fields *reque
                 _cleanup_scope_property_ ScopeProperty p = {};
                 _cleanup_free_ char *text = NULL;
 
-                if (!streq(request->items[i].key, "property"))
+                if (!streq(request->items[i].key, "property") &&
+                    (b->bare || !streq(request->items[i].key, "optional")))
                         continue;
                 r = scope_property_parse(request->items[i].value, &p);
                 if (r >= 0)
@@ -342,8 +343,14 @@ static int start_once(ScopeBus *b, const Fields *request) {
  * Return: 0, -EEXIST for a unit in use, or -errno.
  */
 int scope_bus_start(ScopeBus *b, const Fields *request) {
-        int r = start_once(b, request);
+        int r;
 
+        b->bare = false;
+        r = start_once(b, request);
+        if (r < 0 && !b->exists && fields_get(request, "optional")) {
+                b->bare = true;
+                r = start_once(b, request);
+        }
         if (r < 0 && b->exists) {
                 reset_failed(b);
                 r = start_once(b, request);
@@ -351,11 +358,7 @@ int scope_bus_start(ScopeBus *b, const Fields *request) {
         return r < 0 && b->exists ? -EEXIST : r;
 }
 
-/**
- * scope_bus_set - change properties for as long as the unit lives. PID 1 writes the files of the cgroup when
- * it has answered; it does so before it looks at the next message, so that one's answer is waited for too.
- */
-int scope_bus_set(ScopeBus *b, const Fields *request) {
+static int set_once(ScopeBus *b, const Fields *request) {
         sd_bus_error e = SD_BUS_ERROR_NULL;
         sd_bus_message *m = NULL;
         int r;
@@ -371,12 +374,29 @@ int scope_bus_set(ScopeBus *b, const Fields *request) {
                 if (r < 0)
                         (void) fail(b, r, e.message ? e.message : strerror(-r));
         }
-        if (r >= 0)
-                (void) sd_bus_call_method(b->bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-                                          "org.freedesktop.DBus.Peer", "Ping", NULL, NULL, NULL);
         sd_bus_error_free(&e);
         sd_bus_message_unref(m);
-        return r < 0 ? r : 0;
+        return r;
+}
+
+/**
+ * scope_bus_set - change properties for as long as the unit lives. PID 1 writes the files of the cgroup when
+ * it has answered; it does so before it looks at the next message, so that one's answer is waited for too.
+ */
+int scope_bus_set(ScopeBus *b, const Fields *request) {
+        int r;
+
+        b->bare = false;
+        r = set_once(b, request);
+        if (r < 0 && fields_get(request, "optional")) {
+                b->bare = true;
+                r = set_once(b, request);
+        }
+        if (r < 0)
+                return r;
+        (void) sd_bus_call_method(b->bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                                  "org.freedesktop.DBus.Peer", "Ping", NULL, NULL, NULL);
+        return 0;
 }
 
 /* Return: 1 when the unit has this description, 0 when it has another or is not there. */

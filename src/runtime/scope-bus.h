@@ -15,6 +15,7 @@ typedef struct ScopeBus {
         char *job_result; /* of the same */
         int error;        /* of the method */
         bool exists;      /* the error was that the unit exists */
+        bool bare;        /* optional properties are left out */
         bool unknown;     /* the error was that there is no such unit */
         char *error_text;
 } ScopeBus;

@@ -40,6 +40,13 @@ int scope_request_put(Buffer *b, const char *name, const char *type, const char 
         return fields_putf(b, '\n', "property", "%s %s %s", name, type, value);
 }
 
+/** scope_request_put_optional - as scope_request_put(), for a property that not every systemd has. */
+int scope_request_put_optional(Buffer *b, const char *name, const char *type, const char *value) {
+        assert(scope_property_name_is_valid(name));
+        assert(scope_type_is_known(type));
+        return fields_putf(b, '\n', "optional", "%s %s %s", name, type, value);
+}
+
 /** scope_request_putf - scope_request_put() with a formatted value. */
 int scope_request_putf(Buffer *b, const char *name, const char *type, const char *fmt, ...) {
         _cleanup_free_ char *value = NULL;

@@ -6,9 +6,10 @@
 
 /*
  * What berth-runtime asks of berth-runtime-scope, over a SEQPACKET socket (docs/contracts.md section 9):
- * fields text with the verb, the unit, and one line `property=NAME TYPE VALUE` for each property. TYPE is a
- * D-Bus type of the list in scope_type_is_known(); the items of an array are lines of VALUE, the members of
- * a struct are divided by the first space.
+ * fields text with the verb, the unit, and one line `property=NAME TYPE VALUE` for each property, or
+ * `optional=` for those that this systemd may not know: all of them are left out then. TYPE is a D-Bus type
+ * of the list in scope_type_is_known(); the items of an array are lines of VALUE, the members of a struct
+ * are divided by the first space.
  */
 #define SCOPE_HELPER_NAME "berth-runtime-scope"
 #define SCOPE_HELPER_FD 3
@@ -27,6 +28,7 @@ bool scope_property_name_is_valid(const char *name);
 bool scope_type_is_known(const char *type);
 int scope_request_begin(Buffer *b, const char *verb, const char *unit);
 int scope_request_put(Buffer *b, const char *name, const char *type, const char *value);
+int scope_request_put_optional(Buffer *b, const char *name, const char *type, const char *value);
 int scope_request_putf(Buffer *b, const char *name, const char *type, const char *fmt, ...) _printf_(4, 5);
 
 int scope_property_parse(const char *text, ScopeProperty *ret);

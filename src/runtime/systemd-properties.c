@@ -30,7 +30,8 @@ static const char *const io_properties[_IO_MAX] = {
 /* The resources with those of `unified` written over them. */
 typedef struct Wanted {
         Resources r; /* shallow */
-        int64_t memory_high, memory_min;
+        int64_t memory_high, memory_min, memory_zswap;
+        bool oom_group;
         Buffer io[_IO_MAX]; /* lines of a(st) */
 } Wanted;
 
@@ -148,7 +149,11 @@ static int take_unified(Wanted *w, json_object *unified) {
                 for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
                         if (streq(numbers[i].file, file))
                                 (void) parse_amount(text, numbers[i].suffix, numbers[i].field);
-                if (streq(file, "cpu.max"))
+                if (streq(file, "memory.oom.group"))
+                        w->oom_group = streq(text, "1");
+                else if (streq(file, "memory.zswap.max"))
+                        (void) parse_amount(text, true, &w->memory_zswap);
+                else if (streq(file, "cpu.max"))
                         take_cpu_max(w, text);
                 else if (streq(file, "cpuset.cpus"))
                         w->r.cpus = text;
@@ -236,7 +241,7 @@ static int collect(Wanted *w, const Resources *r) {
         int q = 0;
 
         w->r = *r;
-        w->memory_high = w->memory_min = RESOURCE_UNSET;
+        w->memory_high = w->memory_min = w->memory_zswap = RESOURCE_UNSET;
         for (size_t i = 0; q >= 0 && i < r->n_io_weights; i++)
                 q = add_io(w, IO_WEIGHT, r->io_weights[i].major, r->io_weights[i].minor,
                            r->io_weights[i].weight);
@@ -244,6 +249,20 @@ static int collect(Wanted *w, const Resources *r) {
                 q = add_io(w, r->io_limits[i].rate, r->io_limits[i].major, r->io_limits[i].minor,
                            r->io_limits[i].value);
         return q < 0 || !r->unified ? q : take_unified(w, r->unified);
+}
+
+/* What systemd has had since version 253. */
+static int put_newer(Buffer *b, const Wanted *w) {
+        char text[24];
+        int r;
+
+        /* The policy `kill` is what makes systemd write a 1 to memory.oom.group. */
+        r = w->oom_group ? scope_request_put_optional(b, "OOMPolicy", "s", "kill") : 0;
+        if (r < 0 || w->memory_zswap == RESOURCE_UNSET)
+                return r;
+        (void) snprintf(text, sizeof(text), "%" PRId64, w->memory_zswap);
+        return scope_request_put_optional(b, "MemoryZSwapMax", "t",
+                                          w->memory_zswap == RESOURCE_MAX ? INFINITY_TEXT : text);
 }
 
 /**
@@ -275,5 +294,5 @@ int systemd_put_resources(Buffer *b, const Resources *r) {
                 if (w.io[i].size > 0 &&
                     (q = scope_request_put(b, io_properties[i], "a(st)", w.io[i].data)) < 0)
                         return q;
-        return 0;
+        return put_newer(b, &w);
 }

@@ -19,12 +19,13 @@ static void check(Buffer *b, const char *input, const char *expected) {
         for (size_t i = 0; i < f.n; i++) {
                 _cleanup_scope_property_ ScopeProperty p = {};
 
-                assert_string_equal(f.items[i].key, "property");
                 assert_int_equal(scope_property_parse(f.items[i].value, &p), 0);
                 for (char *c = p.value; *c; c++)
                         if (*c == '\n')
                                 *c = '|';
-                assert_int_equal(buffer_appendf(&seen, "%s %s %s\n", p.name, p.type, p.value), 0);
+                assert_int_equal(buffer_appendf(&seen, "%s%s %s %s\n",
+                                                streq(f.items[i].key, "property") ? "" : "optional ", p.name,
+                                                p.type, p.value), 0);
         }
         if (!streq(seen.size > 0 ? seen.data : "", expected))
                 fail_msg("%s gives\n%sinstead of\n%s", input, seen.size > 0 ? seen.data : "nothing ",
@@ -113,7 +114,10 @@ static void test_unified(void **state) {
                 "IOReadBandwidthMax a(st) /dev/block/8:0 1\nIOWriteBandwidthMax a(st) /dev/block/8:0 " UNLIMITED
                 "\nIOReadIOPSMax a(st) /dev/block/8:0 3\nIOWriteIOPSMax a(st) /dev/block/8:16 4\n");
         unified("hugetlb.2MB.max", "5", "");
-        unified("memory.oom.group", "1", "");
+        unified("memory.oom.group", "1", "optional OOMPolicy s kill\n");
+        unified("memory.oom.group", "0", "");
+        unified("memory.zswap.max", "0", "optional MemoryZSwapMax t 0\n");
+        unified("memory.zswap.max", "max", "optional MemoryZSwapMax t " UNLIMITED "\n");
         /* Unified wins over the same in other words. */
         resources("{\"memory\":{\"limit\":4096},\"unified\":{\"memory.max\":\"8192\"}}",
                   "MemoryMax t 8192\n");
