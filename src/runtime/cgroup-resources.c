@@ -10,7 +10,7 @@
 
 #include "../basic/file.h"
 #include "../basic/str.h"
-#include "cgroup.h"
+#include "cgroup-controllers.h"
 #include "error.h"
 
 typedef struct Target {
@@ -31,8 +31,7 @@ static int put_raw(const Target *t, const char *file, const char *value) {
 
 static int put_failed(const Target *t, int r, const char *file, const char *value) {
         if (r == -ENOENT)
-                return fail_text(EOPNOTSUPP, "cgroup %s: %s: the controller \"%.*s\" is not available",
-                                 t->path, file, (int) strcspn(file, "."), file);
+                return cgroup_explain_missing(t->path, file);
         return fail_errno(r, "cgroup %s: write \"%s\" to %s", t->path, value, file);
 }
 
@@ -273,11 +272,6 @@ static int write_unified(const Target *t, const Resources *r) {
         json_object_object_foreach(r->unified, file, value) {
                 int q = put_lines(t, file, json_object_get_string(value));
 
-                if (q == -EOPNOTSUPP)
-                        return fail_text(EOPNOTSUPP,
-                                         "cgroup %s: unified resource \"%s\" can't be set: controller "
-                                         "\"%.*s\" not available, or it has no such file",
-                                         t->path, file, (int) strcspn(file, "."), file);
                 if (q < 0)
                         return q;
         }

@@ -14,6 +14,7 @@
 #include "../basic/fd.h"
 #include "../basic/file.h"
 #include "../basic/str.h"
+#include "cgroup-controllers.h"
 #include "error.h"
 
 #ifndef CGROUP2_SUPER_MAGIC
@@ -53,7 +54,8 @@ static bool path_is_safe(const char *path) {
         return path[0] == '/';
 }
 
-static int open_mount(void) {
+/** cgroup_open_mount - a descriptor of the root of cgroup2. Return: it, or -errno with a message. */
+int cgroup_open_mount(void) {
         const char *mount;
         int fd, r;
 
@@ -71,7 +73,7 @@ static int open_mount(void) {
  * Return: a descriptor of the directory, or -errno with a message.
  */
 int cgroup_create(const char *path, unsigned *ret_made) {
-        _cleanup_close_ int fd = open_mount();
+        _cleanup_close_ int fd = cgroup_open_mount();
         _cleanup_free_ char *copy = strdup(path);
         unsigned made = 0;
         char *p;
@@ -80,7 +82,7 @@ int cgroup_create(const char *path, unsigned *ret_made) {
                 return fd;
         if (!copy)
                 return -ENOMEM;
-        if (!path_is_safe(path))
+        if (!path_is_safe(path) || !path[strspn(path, "/")])
                 return fail_text(EINVAL,
                                  "config.json: linux.cgroupsPath: \"%s\" is not a clean absolute path",
                                  path);
@@ -90,9 +92,10 @@ int cgroup_create(const char *path, unsigned *ret_made) {
                 int child;
 
                 *end = 0;
-                if (mkdirat(fd, p, 0755) >= 0)
+                if (mkdirat(fd, p, 0755) >= 0) {
                         made++;
-                else if (errno != EEXIST) {
+                        cgroup_enable_available(fd);
+                } else if (errno != EEXIST) {
                         int r = fail_errno(errno, "create cgroup %s", path);
 
                         cgroup_remove_made(path, made);
@@ -115,9 +118,28 @@ int cgroup_create(const char *path, unsigned *ret_made) {
         return TAKE_FD(fd);
 }
 
+/**
+ * cgroup_check_unused - whether a cgroup that somebody else has made can become a container's, who will be
+ * counted, limited and killed by it as a whole.
+ *
+ * Return: 0, -EBUSY when it has processes or is frozen, or -errno; with a message.
+ */
+int cgroup_check_unused(int cgroup_fd, const char *path) {
+        _cleanup_free_ char *events = NULL;
+        int r = read_file_at(cgroup_fd, "cgroup.events", 4096, &events, NULL);
+
+        if (r < 0)
+                return fail_errno(r, "cgroup %s: read cgroup.events", path);
+        if (strstr(events, "populated 1"))
+                return fail_text(EBUSY, "container's cgroup %s is not empty", path);
+        if (cgroup_is_frozen(cgroup_fd) > 0)
+                return fail_text(EBUSY, "container's cgroup %s is unexpectedly frozen", path);
+        return 0;
+}
+
 /** cgroup_remove_made - take the last @made levels of @path away again, as far as they are empty. */
 void cgroup_remove_made(const char *path, unsigned made) {
-        _cleanup_close_ int fd = open_mount();
+        _cleanup_close_ int fd = cgroup_open_mount();
         _cleanup_free_ char *copy = strdup(path);
 
         for (; fd >= 0 && copy && made > 0; made--) {
@@ -136,7 +158,7 @@ void cgroup_remove_made(const char *path, unsigned made) {
  * Return: it, -ENOENT, -EOPNOTSUPP without a path, or -errno; with a message.
  */
 int cgroup_open(const char *path) {
-        _cleanup_close_ int mount = open_mount();
+        _cleanup_close_ int mount = cgroup_open_mount();
         int fd;
 
         if (!path)
@@ -168,40 +190,6 @@ int cgroup_of_pid(pid_t pid, char **ret) {
         end = strchrnul(line, '\n');
         *ret = strndup(line, (size_t) (end - line));
         return *ret ? 0 : -ENOMEM;
-}
-
-/**
- * cgroup_enable_controllers - let the controller of @file ("memory.max") work in @path, by subtree_control
- * of every level above it.
- */
-int cgroup_enable_controllers(const char *path, const char *file) {
-        _cleanup_close_ int fd = open_mount();
-        _cleanup_free_ char *copy = strdup(path), *enable = NULL;
-
-        if (fd < 0)
-                return fd;
-        enable = str_printf("+%.*s", (int) strcspn(file, "."), file);
-        if (!copy || !enable)
-                return -ENOMEM;
-        for (char *p = copy + strspn(copy, "/"); *p;) {
-                char *end = p + strcspn(p, "/");
-                bool last = !*end;
-                int r, child;
-
-                r = write_string_at(fd, "cgroup.subtree_control", enable);
-                if (r < 0)
-                        return r;
-                *end = 0;
-                if (last)
-                        break;
-                child = openat(fd, p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-                if (child < 0)
-                        return negative_errno();
-                (void) safe_close(fd);
-                fd = child;
-                p = end + 1 + strspn(end + 1, "/");
-        }
-        return 0;
 }
 
 /* Return: 1 when @key of cgroup.events has @value, else 0; -errno. */
@@ -393,7 +381,7 @@ static int remove_below(int dir_fd, const char *name, unsigned depth) {
  * message.
  */
 int cgroup_remove(const char *path) {
-        _cleanup_close_ int mount = open_mount(), fd = -EBADF;
+        _cleanup_close_ int mount = cgroup_open_mount(), fd = -EBADF;
         const char *relative = path + strspn(path, "/");
         int r;
 

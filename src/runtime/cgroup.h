@@ -8,10 +8,11 @@
 
 int cgroup_find_mount(const char **ret);
 int cgroup_create(const char *path, unsigned *ret_made);
+int cgroup_check_unused(int cgroup_fd, const char *path);
 void cgroup_remove_made(const char *path, unsigned made);
 int cgroup_open(const char *path);
 int cgroup_of_pid(pid_t pid, char **ret);
-int cgroup_enable_controllers(const char *path, const char *file);
+int cgroup_open_mount(void);
 
 int cgroup_kill(int cgroup_fd);
 int cgroup_remove(const char *path);

@@ -338,7 +338,9 @@ int create_cgroup(const Spec *s, State *st, Undo *u) {
         fd = cgroup_create(st->cgroup, &u->cgroup_made);
         if (fd < 0)
                 return fd;
-        r = create_limit_cgroup(fd, s, st);
+        r = u->cgroup_made == 0 ? cgroup_check_unused(fd, st->cgroup) : 0;
+        if (r >= 0)
+                r = create_limit_cgroup(fd, s, st);
         return r < 0 ? r : TAKE_FD(fd);
 }
 
