@@ -125,12 +125,11 @@ int cgroup_create(const char *path, unsigned *ret_made) {
  * Return: 0, -EBUSY when it has processes or is frozen, or -errno; with a message.
  */
 int cgroup_check_unused(int cgroup_fd, const char *path) {
-        _cleanup_free_ char *events = NULL;
-        int r = read_file_at(cgroup_fd, "cgroup.events", 4096, &events, NULL);
+        int r = cgroup_is_populated(cgroup_fd);
 
         if (r < 0)
                 return fail_errno(r, "cgroup %s: read cgroup.events", path);
-        if (strstr(events, "populated 1"))
+        if (r > 0)
                 return fail_text(EBUSY, "container's cgroup %s is not empty", path);
         if (cgroup_is_frozen(cgroup_fd) > 0)
                 return fail_text(EBUSY, "container's cgroup %s is unexpectedly frozen", path);
@@ -244,6 +243,14 @@ int cgroup_is_frozen(int cgroup_fd) {
         int r = read_file_at(cgroup_fd, "cgroup.freeze", 64, &text, NULL);
 
         return r < 0 ? r : text[0] == '1';
+}
+
+/** cgroup_is_populated - whether there are processes in it or below. Return: 1, 0 or -errno. */
+int cgroup_is_populated(int cgroup_fd) {
+        _cleanup_free_ char *text = NULL;
+        int r = read_file_at(cgroup_fd, "cgroup.events", 4096, &text, NULL);
+
+        return r < 0 ? r : strstr(text, "populated 1") != NULL;
 }
 
 static int collect_pids(int cgroup_fd, unsigned depth, pid_t **list, size_t *n);

@@ -18,5 +18,6 @@ int cgroup_kill(int cgroup_fd);
 int cgroup_remove(const char *path);
 int cgroup_freeze(int cgroup_fd, bool freeze);
 int cgroup_is_frozen(int cgroup_fd);
+int cgroup_is_populated(int cgroup_fd);
 int cgroup_pids(int cgroup_fd, pid_t **ret, size_t *ret_n);
 int cgroup_signal(int cgroup_fd, int sig);

@@ -14,8 +14,8 @@
 static int only_id(int argc, char **argv, const char **ret) {
         static const struct option none[] = { {} };
 
-        optind = 1;
-        if (getopt_long(argc, argv, "+", none, NULL) >= 0)
+        optind = 0;
+        if (getopt_long(argc, argv, "", none, NULL) >= 0)
                 return command_usage(argv[0], NULL);
         return command_single_id(argc, argv, optind, ret);
 }
@@ -40,9 +40,11 @@ int cmd_state(const Globals *g, int argc, char **argv) {
                 r = state_load(g->root, id, false, &s);
         if (r >= 0)
                 r = state_to_oci(&s, state_status(&s), &o);
+        if (r >= 0)
+                r = state_add_owner(&s, o);
         if (r < 0)
                 return r;
-        (void) puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+        (void) puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
                                                                       JSON_C_TO_STRING_NOSLASHESCAPE));
         return 0;
 }
@@ -53,16 +55,18 @@ int cmd_kill(const Globals *g, int argc, char **argv) {
         bool all = false;
         int c, sig;
 
-        optind = 1;
-        while ((c = getopt_long(argc, argv, "+a", options, NULL)) >= 0) {
+        optind = 0;
+        while ((c = getopt_long(argc, argv, "a", options, NULL)) >= 0) {
                 if (c != 'a')
                         return command_usage(argv[0], NULL);
                 all = true;
         }
         if (argc - optind < 1 || argc - optind > 2)
                 return command_usage(argv[0], "expected a container id and at most one signal");
-        sig = argc - optind == 2 ? signal_from_string(argv[optind + 1]) : SIGTERM;
-        if (sig <= 0)
+        sig = argc - optind < 2                ? SIGTERM :
+              streq(argv[optind + 1], "0") ? 0 : /* only asks whether there is somebody */
+                                                 signal_from_string(argv[optind + 1]);
+        if (sig < 0)
                 return fail_text(EINVAL, "unknown signal \"%s\"", argv[optind + 1]);
         return container_kill(g->root, argv[optind], sig, all);
 }
@@ -74,8 +78,8 @@ int cmd_delete(const Globals *g, int argc, char **argv) {
         bool force = false;
         int c, r;
 
-        optind = 1;
-        while ((c = getopt_long(argc, argv, "+f", options, NULL)) >= 0) {
+        optind = 0;
+        while ((c = getopt_long(argc, argv, "f", options, NULL)) >= 0) {
                 if (c != 'f')
                         return command_usage(argv[0], NULL);
                 force = true;
@@ -97,8 +101,11 @@ static int set_frozen(const Globals *g, int argc, char **argv, bool freeze) {
         if (r < 0)
                 return r;
         status = state_status(&s);
-        if (status == STATUS_CREATING || status == STATUS_STOPPED || (!freeze && status != STATUS_PAUSED))
-                return fail_text(EINVAL, "cannot %s container \"%s\" in the %s state", argv[0], id,
+        if (status == STATUS_CREATING || status == STATUS_STOPPED)
+                return fail_text(ESRCH, "cannot %s: container not running: \"%s\" is %s", argv[0], id,
+                                 status_to_string(status));
+        if (!freeze && status != STATUS_PAUSED)
+                return fail_text(EINVAL, "cannot resume: container not paused: \"%s\" is %s", id,
                                  status_to_string(status));
         cgroup = cgroup_open(s.cgroup);
         return cgroup < 0 ? cgroup : cgroup_freeze(cgroup, freeze);

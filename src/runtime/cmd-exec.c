@@ -126,8 +126,6 @@ static int parse(const Globals *g, int argc, char **argv, Parsed *p) {
         p->o.add_gids = (const char *const *) p->gids;
         if (p->o.process_file ? optind < argc : optind >= argc)
                 return command_usage(argv[0], "expected either --process or a command");
-        if (p->o.pidfd_socket)
-                return fail_text(EOPNOTSUPP, "exec --pidfd-socket is not supported");
         return activation_take_fds(&p->o.preserve_fds, &p->o.listen_fds);
 }
 
@@ -135,7 +133,7 @@ static int process_wants_terminal(const ExecOptions *o) {
         _cleanup_json_ json_object *process = NULL;
         bool terminal = o->tty;
 
-        if (o->process_file && json_load_at(AT_FDCWD, o->process_file, SPEC_SIZE_MAX, &process) >= 0)
+        if (!terminal && o->process_file && json_load_at(AT_FDCWD, o->process_file, SPEC_SIZE_MAX, &process) >= 0)
                 (void) json_get_bool(process, "terminal", &terminal);
         return terminal;
 }

@@ -1,123 +1,119 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* list and ps. */
+/* list: all containers below the root directory. What cannot be read is told, and does not hide the others. */
 #include <getopt.h>
 #include <stdio.h>
 
-#include "../basic/fd.h"
 #include "../basic/str.h"
-#include "cgroup.h"
 #include "command.h"
 #include "error.h"
-#include "pid-namespace.h"
+#include "runtime-log.h"
 #include "state.h"
 
-typedef enum Format { FORMAT_TABLE, FORMAT_JSON } Format;
+typedef enum Format { FORMAT_TABLE, FORMAT_JSON, FORMAT_QUIET } Format;
 
-static int parse_format(int argc, char **argv, Format *ret, bool *ret_quiet) {
+static int parse_format(int argc, char **argv, Format *ret) {
         static const struct option options[] = { { "format", required_argument, NULL, 'f' },
                                                  { "quiet", no_argument, NULL, 'q' }, {} };
+        Format format = FORMAT_TABLE;
+        bool quiet = false;
         int c;
 
-        *ret = FORMAT_TABLE;
-        optind = 1;
-        while ((c = getopt_long(argc, argv, ret_quiet ? "+f:q" : "+f:", options, NULL)) >= 0) {
-                if (c == 'q' && ret_quiet)
-                        *ret_quiet = true;
+        optind = 0;
+        while ((c = getopt_long(argc, argv, "f:q", options, NULL)) >= 0) {
+                if (c == 'q')
+                        quiet = true;
                 else if (c != 'f')
                         return command_usage(argv[0], NULL);
                 else if (streq(optarg, "json"))
-                        *ret = FORMAT_JSON;
-                else if (!streq(optarg, "table"))
+                        format = FORMAT_JSON;
+                else if (streq(optarg, "table"))
+                        format = FORMAT_TABLE;
+                else
                         return fail_text(EINVAL, "--format \"%s\": expected table or json", optarg);
         }
+        if (optind < argc)
+                return command_usage(argv[0], "expected no arguments");
+        *ret = quiet ? FORMAT_QUIET : format;
         return 0;
 }
 
 static int add_to_list(const char *root, const char *id, json_object *list) {
         _cleanup_state_ State s = STATE_INIT;
-        json_object *o;
+        json_object *o = NULL;
         int r;
 
         r = state_load(root, id, false, &s);
-        if (r == -ENOENT) /* deleted meanwhile */
+        if (r == -ENOENT) /* deleted meanwhile, or no directory */
                 return 0;
         if (r >= 0)
                 r = state_to_oci(&s, state_status(&s), &o);
-        return r < 0 ? r : json_add(list, o);
+        if (r >= 0)
+                r = state_add_owner(&s, o);
+        if (r == -ENOMEM) {
+                json_object_put(o);
+                return r;
+        }
+        if (r < 0) {
+                json_object_put(o);
+                runtime_warning("list: %s", fail_message());
+                return 0;
+        }
+        return json_add(list, o);
+}
+
+#define COLUMNS 6
+
+/* As wide as the widest, and three spaces between. */
+static int print_table(json_object *list) {
+        static const char *const heads[COLUMNS] = { "ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER" };
+        static const char *const keys[COLUMNS] = { "id", "pid", "status", "bundle", "created", "owner" };
+        size_t n = json_object_array_length(list);
+        int width[COLUMNS];
+
+        for (size_t c = 0; c < COLUMNS; c++) {
+                width[c] = 9;
+                for (size_t i = 0; i < n; i++) {
+                        json_object *v = json_get(json_object_array_get_idx(list, i), keys[c]);
+
+                        width[c] = MAX(width[c], (int) strlen(strempty(json_object_get_string(v))));
+                }
+        }
+        for (size_t row = 0; row <= n; row++)
+                for (size_t c = 0; c < COLUMNS; c++) {
+                        json_object *o = row > 0 ? json_object_array_get_idx(list, row - 1) : NULL;
+                        const char *text = o ? strempty(json_object_get_string(json_get(o, keys[c]))) : heads[c];
+
+                        if (c + 1 < COLUMNS)
+                                (void) printf("%-*s   ", width[c], text);
+                        else
+                                (void) puts(text);
+                }
+        return 0;
 }
 
 /** cmd_list - berth-runtime list. */
 int cmd_list(const Globals *g, int argc, char **argv) {
         _cleanup_json_ json_object *list = json_object_new_array();
         _cleanup_strv_ char **ids = NULL;
-        bool quiet = false;
-        Format format;
+        Format format = FORMAT_TABLE;
         int r;
 
-        r = parse_format(argc, argv, &format, &quiet);
+        if (!list)
+                return -ENOMEM;
+        r = parse_format(argc, argv, &format);
         if (r >= 0)
                 r = state_list(g->root, &ids);
-        for (char **id = ids; r >= 0 && *id; id++)
-                r = add_to_list(g->root, *id, list);
         if (r < 0)
                 return r;
-        if (format == FORMAT_JSON && !quiet) {
-                (void) puts(json_text(list));
-                return 0;
-        }
-        if (!quiet)
-                (void) printf("%-12s %-10s %-10s %-40s %s\n", "ID", "PID", "STATUS", "BUNDLE", "CREATED");
-        for (size_t i = 0; i < json_object_array_length(list); i++) {
-                json_object *o = json_object_array_get_idx(list, i);
-
-                if (quiet)
-                        (void) puts(json_string_or(o, "id", ""));
+        for (char **id = ids; *id; id++) {
+                if (format == FORMAT_QUIET)
+                        (void) puts(*id);
                 else
-                        (void) printf("%-12s %-10d %-10s %-40s %s\n", json_string_or(o, "id", ""),
-                                      json_object_get_int(json_get(o, "pid")),
-                                      json_string_or(o, "status", ""), json_string_or(o, "bundle", ""),
-                                      json_string_or(o, "created", ""));
-        }
-        return 0;
-}
-
-/** cmd_ps - berth-runtime ps: the host pids of a container's processes. */
-int cmd_ps(const Globals *g, int argc, char **argv) {
-        _cleanup_state_ State s = STATE_INIT;
-        _cleanup_close_ int cgroup = -EBADF;
-        _cleanup_free_ pid_t *pids = NULL;
-        Format format;
-        size_t n;
-        int r;
-
-        r = parse_format(argc, argv, &format, NULL);
-        if (r < 0)
-                return r;
-        if (optind >= argc)
-                return command_usage(argv[0], "expected a container id");
-        if (optind + 1 < argc)
-                return fail_text(EOPNOTSUPP, "ps: options of ps(1) are not supported");
-        r = state_load(g->root, argv[optind], false, &s);
-        if (r < 0)
-                return r;
-        if (state_status(&s) == STATUS_STOPPED)
-                return fail_text(ESRCH, "container \"%s\" is not running", s.id);
-        if (s.cgroup) {
-                cgroup = cgroup_open(s.cgroup);
-                if (cgroup < 0)
-                        return cgroup;
-                r = cgroup_pids(cgroup, &pids, &n);
-                if (r < 0)
-                        return fail_errno(r, "processes of container \"%s\"", s.id);
-        } else {
-                r = pid_namespace_pids(s.pid, &pids, &n);
+                        r = add_to_list(g->root, *id, list);
                 if (r < 0)
                         return r;
         }
-        (void) fputs(format == FORMAT_JSON ? "[" : "PID\n", stdout);
-        for (size_t i = 0; i < n; i++)
-                (void) printf(format == FORMAT_JSON ? "%s%d" : "%s%d\n",
-                              format == FORMAT_JSON && i > 0 ? "," : "", (int) pids[i]);
-        (void) fputs(format == FORMAT_JSON ? "]\n" : "", stdout);
-        return 0;
+        if (format == FORMAT_JSON)
+                (void) puts(json_text(list));
+        return format == FORMAT_TABLE ? print_table(list) : 0;
 }

@@ -120,9 +120,13 @@ int container_start(const char *root, const char *id) {
         if (r < 0)
                 return r;
         status = state_status(&s);
+        if (status == STATUS_RUNNING)
+                return fail_text(EINVAL, "cannot start an already running container: \"%s\"", id);
+        if (status == STATUS_STOPPED)
+                return fail_text(EINVAL, "cannot start a container that has stopped: \"%s\"", id);
         if (status != STATUS_CREATED)
-                return fail_text(EINVAL, "cannot start container \"%s\" in the %s state", id,
-                                 status_to_string(status));
+                return fail_text(EINVAL, "cannot start a container in the %s state: \"%s\"",
+                                 status_to_string(status), id);
         notify_fd = notify_listen(&s);
         if (notify_fd < 0 && notify_fd != -ENOENT)
                 return notify_fd;
@@ -202,29 +206,42 @@ int container_delete(const char *root, const char *id, bool force) {
         return state_remove(root, id);
 }
 
-/** container_kill - send @sig to the first process, or with @all to every process of the container. */
+/*
+ * The cgroup as a whole: also what is left of a container whose first process is gone (without a pid namespace of
+ * its own it does not take the others along), and also when it is paused.
+ */
+static int kill_cgroup(const State *s, int sig, bool must_run) {
+        _cleanup_close_ int cgroup = -EBADF, pidfd = state_pidfd(s);
+
+        if (!s->cgroup && pidfd >= 0 && !must_run)
+                return pid_namespace_signal(s->pid, sig);
+        cgroup = s->cgroup ? cgroup_open(s->cgroup) : -ENOENT;
+        if (cgroup < 0 && cgroup != -ENOENT)
+                return cgroup;
+        if (must_run && pidfd < 0 && (cgroup < 0 || cgroup_is_populated(cgroup) <= 0))
+                return fail_text(ESRCH, "container not running");
+        /* init may have been moved away by its own systemd. */
+        if (sig == SIGKILL && pidfd >= 0)
+                (void) sys_pidfd_send_signal(pidfd, SIGKILL);
+        return cgroup >= 0 ? cgroup_signal(cgroup, sig) : 0;
+}
+
+/**
+ * container_kill - send @sig to the first process, or with @all to every process of the container, which then
+ * need not run any more. SIGKILL always goes to all.
+ */
 int container_kill(const char *root, const char *id, int sig, bool all) {
-        _cleanup_close_ int pidfd = -EBADF, cgroup = -EBADF;
+        _cleanup_close_ int pidfd = -EBADF;
         _cleanup_state_ State s = STATE_INIT;
-        ContainerStatus status;
         int r;
 
         r = state_load(root, id, false, &s);
         if (r < 0)
                 return r;
-        if (all && s.cgroup) {
-                cgroup = cgroup_open(s.cgroup);
-                return cgroup < 0 ? cgroup : cgroup_signal(cgroup, sig);
-        }
-        status = state_status(&s);
+        if (all || sig == SIGKILL)
+                return kill_cgroup(&s, sig, !all);
         pidfd = state_pidfd(&s);
-        if (pidfd < 0 || status == STATUS_STOPPED)
+        if (pidfd < 0)
                 return fail_text(ESRCH, "container not running");
-        if (all)
-                return pid_namespace_signal(s.pid, sig);
-        if (sig == SIGKILL && status == STATUS_PAUSED) {
-                cgroup = cgroup_open(s.cgroup);
-                return cgroup < 0 ? cgroup : cgroup_kill(cgroup);
-        }
         return sys_pidfd_send_signal(pidfd, sig) < 0 ? fail_errno(errno, "signal container \"%s\"", id) : 0;
 }

@@ -35,18 +35,22 @@ static int set_user(json_object *user, const char *text) {
         return 0;
 }
 
-static int append_strings(json_object *process, const char *key, const char *const *values) {
-        json_object *a = json_get(process, key);
+static int append_env(json_object *process, const char *const *values) {
+        json_object *a = json_get(process, "env");
         int r = 0;
 
         if (!values || !values[0])
                 return 0;
         if (!a) {
                 a = json_object_new_array();
-                r = json_set(process, key, a);
+                r = json_set(process, "env", a);
         }
-        for (; r >= 0 && *values; values++)
+        for (; r >= 0 && *values; values++) {
+                if (!strchr(*values, '=') || **values == '=')
+                        return fail_text(EINVAL, "--env \"%s\": invalid environment variable, expected NAME=VALUE",
+                                         *values);
                 r = json_add_str(a, *values);
+        }
         return r;
 }
 
@@ -68,17 +72,25 @@ static int add_groups(json_object *user, const char *const *gids) {
         return r;
 }
 
-static int apply_options(const ExecOptions *o, json_object *process) {
-        json_object *args = json_object_new_array(), *user;
+/* What is the container's own process, but not that of an exec. */
+static int set_command(const ExecOptions *o, json_object *process) {
+        json_object *args = json_object_new_array();
         int r;
 
         r = json_set(process, "args", args);
         for (const char *const *a = o->args; r >= 0 && *a; a++)
                 r = json_add_str(args, *a);
-        if (r >= 0)
-                r = append_strings(process, "env", o->env);
-        if (r >= 0)
-                r = json_set_bool(process, "terminal", o->tty);
+        json_object_object_del(process, "consoleSize");
+        return r < 0 ? r : json_set_bool(process, "terminal", false);
+}
+
+static int apply_options(const ExecOptions *o, json_object *process) {
+        json_object *user;
+        int r;
+
+        r = append_env(process, o->env);
+        if (r >= 0 && o->tty)
+                r = json_set_bool(process, "terminal", true);
         if (r >= 0 && o->cwd)
                 r = json_set_str(process, "cwd", o->cwd);
         if (r >= 0 && o->apparmor)
@@ -87,7 +99,6 @@ static int apply_options(const ExecOptions *o, json_object *process) {
                 r = json_set_str(process, "selinuxLabel", o->selinux);
         if (r >= 0 && o->no_new_privs)
                 r = json_set_bool(process, "noNewPrivileges", true);
-        json_object_object_del(process, "consoleSize");
         user = json_get(process, "user");
         if (r >= 0 && !user) {
                 user = json_object_new_object();
@@ -133,15 +144,18 @@ static int inherit_caps(const State *s, SpecProcess *p) {
 }
 
 static void add_caps(SpecProcess *p, const char *const *names) {
-        for (; names && *names; names++) {
-                caps_add(&p->caps[CAP_SET_BOUNDING], *names);
-                caps_add(&p->caps[CAP_SET_EFFECTIVE], *names);
-                caps_add(&p->caps[CAP_SET_PERMITTED], *names);
-        }
+        uint64_t more = 0;
+
+        for (; names && *names; names++)
+                caps_add(&more, *names);
+        p->caps[CAP_SET_BOUNDING] |= more;
+        p->caps[CAP_SET_EFFECTIVE] |= more;
+        p->caps[CAP_SET_PERMITTED] |= more;
 }
 
 /**
- * exec_process_load - what to run: the --process file, or the container's own process changed by the flags.
+ * exec_process_load - what to run: the --process file, or the container's own process with another command;
+ * either changed by the flags.
  * @ret: valid for exec_process_done() also on failure.
  */
 int exec_process_load(const ExecOptions *o, const State *s, ExecProcess *ret) {
@@ -153,13 +167,18 @@ int exec_process_load(const ExecOptions *o, const State *s, ExecProcess *ret) {
                 if (r < 0)
                         return fail_errno(r, "process file %s", o->process_file);
                 process = ret->root;
+                if (!json_object_is_type(process, json_type_object))
+                        return fail_text(EINVAL, "process file %s: expected an object", o->process_file);
         } else {
                 r = load_container_process(s, &ret->root, &process);
                 if (r >= 0)
-                        r = apply_options(o, process);
+                        r = set_command(o, process);
                 if (r < 0)
                         return r;
         }
+        r = apply_options(o, process);
+        if (r < 0)
+                return r;
         r = spec_process_parse(process, &ret->process);
         if (r < 0)
                 return r;

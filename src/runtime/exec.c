@@ -137,24 +137,40 @@ static _Noreturn void child_main(ExecContext *c) {
         _exit(255);
 }
 
+/* The container's cgroup, or one below it that the caller names. */
 static int open_cgroup(const ExecOptions *o, const State *s) {
-        _cleanup_free_ char *path = NULL, *sub = NULL;
-        int r;
+        _cleanup_free_ char *sub = NULL;
+        int fd;
 
         if (!s->cgroup) /* rootless: the container has none of its own */
                 return o->cgroup ? fail_text(ENOENT, "--cgroup \"%s\": container \"%s\" has no cgroup",
                                              o->cgroup, s->id) :
                                    -EBADF;
-        /* Where init is now, not where it was put: systemd as payload moves itself. */
-        r = cgroup_of_pid(s->pid, &path);
-        if (r < 0)
-                return r;
         if (!o->cgroup)
-                return cgroup_open(path);
-        if (startswith(o->cgroup, "/") || strstr(o->cgroup, ".."))
-                return fail_text(EINVAL, "--cgroup \"%s\" is not below the container's cgroup", o->cgroup);
+                return cgroup_open(s->cgroup);
+        if (strchr(o->cgroup, ':'))
+                return fail_text(EINVAL,
+                                 "--cgroup \"%s\": unknown controller \"%.*s\": cgroup v2 has one tree for all",
+                                 o->cgroup, (int) strcspn(o->cgroup, ":"), o->cgroup);
+        if (strstr(o->cgroup, ".."))
+                return fail_text(EINVAL,
+                                 "--cgroup \"%s\": bad sub cgroup path, it is not below the container's cgroup",
+                                 o->cgroup);
         sub = str_concat(s->cgroup, "/", o->cgroup);
-        return sub ? cgroup_open(sub) : -ENOMEM;
+        if (!sub)
+                return -ENOMEM;
+        for (size_t n = strlen(sub); n > 1 && sub[n - 1] == '/'; n--)
+                sub[n - 1] = 0;
+        fd = cgroup_open(sub);
+        return fd == -ENOENT ? fail_errno(fd, "error adding pid to cgroups: open cgroup %s", sub) : fd;
+}
+
+/* Where init is now, not where it was put: systemd as payload moves itself. */
+static int open_cgroup_of_init(const State *s) {
+        _cleanup_free_ char *path = NULL;
+        int r = cgroup_of_pid(s->pid, &path);
+
+        return r < 0 ? r : cgroup_open(path);
 }
 
 /*
@@ -187,12 +203,16 @@ static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret, int *r
                         return r;
         }
         pid = clone_into_cgroup(0, cgroup, ret_pidfd);
-        if (pid < 0 && errno == EBUSY) {
-                /* init's cgroup has become an inner one; the container's own may still take processes. */
-                _cleanup_close_ int own = cgroup_open(s->cgroup);
+        if (pid < 0 && (errno == EBUSY || errno == EOPNOTSUPP) && !c->options->cgroup) {
+                /* The payload has made an inner one of the container's cgroup; init has left it then. */
+                _cleanup_close_ int other = open_cgroup_of_init(s);
 
-                pid = own < 0 ? -1 : clone_into_cgroup(0, own, ret_pidfd);
+                if (other < 0)
+                        return other;
+                pid = clone_into_cgroup(0, other, ret_pidfd);
         }
+        if (pid < 0 && errno == EBUSY)
+                return fail_errno(errno, "error adding pid to cgroups: %s", strempty(c->options->cgroup));
         if (pid < 0 && errno == EACCES)
                 return fail_errno(errno, "new process in cgroup %s of container \"%s\"", s->cgroup, s->id);
         if (pid < 0)
@@ -228,8 +248,8 @@ static int check_running(const State *s, const ExecOptions *o) {
                 return fail_text(EBUSY,
                                  "cannot exec in a paused container (use --ignore-paused to override)");
         if (status == STATUS_STOPPED || status == STATUS_CREATING)
-                return fail_text(ESRCH, "cannot exec in a container that is not running: \"%s\" is %s",
-                                 s->id, status_to_string(status));
+                return fail_text(ESRCH, "cannot exec in a %s container: \"%s\" is not running",
+                                 status_to_string(status), s->id);
         return 0;
 }
 
@@ -269,7 +289,7 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
         _cleanup_exec_process_ ExecProcess process = {};
         _cleanup_seccomp_ SeccompFilter filter = {};
         _cleanup_state_ State s = STATE_INIT;
-        _cleanup_close_ int pidfd = -EBADF, child_pidfd = -EBADF, channel = -EBADF;
+        _cleanup_close_ int pidfd = -EBADF, child_pidfd = -EBADF, channel = -EBADF, pidfd_socket = -EBADF;
         _cleanup_agent_ SeccompAgent agent = SECCOMP_AGENT_INIT;
         _cleanup_json_ json_object *config = NULL;
         ExecContext c = { .options = o, .process = &process.process, .filter = &filter, .agent = &agent,
@@ -288,6 +308,8 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
                                  s.id);
         if (process.process.terminal && !o->console_socket && o->console_fd < 0)
                 return fail_text(EINVAL, "process.terminal: needs --console-socket");
+        if (!process.process.terminal && o->console_socket)
+                return fail_text(EINVAL, "--console-socket is given but the process has no terminal");
         c.pidfd = pidfd = state_pidfd(&s);
         if (pidfd < 0)
                 return fail_errno(pidfd, "container \"%s\"", o->id);
@@ -305,5 +327,7 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
         if (r >= 0)
                 r = spawn(&c, &s, pid_ns, ret_pid, &child_pidfd);
         (void) close(ends[1]);
-        return r < 0 ? r : await_exec(o, channel, *ret_pid, child_pidfd);
+        if (r >= 0)
+                r = await_exec(o, channel, *ret_pid, child_pidfd);
+        return r < 0 || pidfd_socket < 0 ? r : terminal_send(pidfd_socket, child_pidfd);
 }

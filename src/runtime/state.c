@@ -16,6 +16,7 @@
 #include "kernel-call.h"
 
 #define STATE_SIZE_MAX (4 * 1024 * 1024)
+#define PASSWD_SIZE_MAX (16 * 1024 * 1024)
 
 static const char *const status_names[_STATUS_MAX] = {
         [STATUS_CREATING] = "creating", [STATUS_CREATED] = "created", [STATUS_RUNNING] = "running",
@@ -149,6 +150,23 @@ static void state_fill(State *s, json_object *o) {
         s->annotations = json_object_get(json_get(o, "annotations"));
 }
 
+/* Whatever may lie there, a pipe as little as a huge file holds up who lists all containers. */
+static int load_file(int dir_fd, json_object **ret) {
+        _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *text = NULL;
+        struct stat st;
+        size_t size;
+        int r;
+
+        fd = openat(dir_fd, "state.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return negative_errno();
+        if (!S_ISREG(st.st_mode))
+                return -EBADMSG;
+        r = read_fd(fd, STATE_SIZE_MAX, &text, &size);
+        return r < 0 ? r : json_parse(text, size, ret);
+}
+
 /**
  * state_load - the state of an existing container. A create that was killed before it wrote anything gives a
  * state with nothing but the id, which can still be deleted.
@@ -177,7 +195,7 @@ int state_load(const char *root, const char *id, bool lock, State *ret) {
         s.id = strdup(id);
         if (!s.id)
                 return -ENOMEM;
-        r = json_load_at(s.dir_fd, "state.json", STATE_SIZE_MAX, &o);
+        r = load_file(s.dir_fd, &o);
         if (r < 0 && r != -ENOENT && r != -ENODATA)
                 return fail_errno(r, "read state of %s", id);
         if (r >= 0)
@@ -264,10 +282,11 @@ ContainerStatus state_status(const State *s) {
                 return STATUS_CREATING;
         if (!init_is_alive(s))
                 return STATUS_STOPPED;
-        if (faccessat(s->dir_fd, "start.sock", F_OK, 0) >= 0)
-                return STATUS_CREATED;
+        /* Paused before it was started, it could not start. */
         cgroup = s->cgroup ? cgroup_open(s->cgroup) : -EBADF;
-        return cgroup >= 0 && cgroup_is_frozen(cgroup) > 0 ? STATUS_PAUSED : STATUS_RUNNING;
+        if (cgroup >= 0 && cgroup_is_frozen(cgroup) > 0)
+                return STATUS_PAUSED;
+        return faccessat(s->dir_fd, "start.sock", F_OK, 0) >= 0 ? STATUS_CREATED : STATUS_RUNNING;
 }
 
 /** state_to_oci - the state object of the specification, as `state` prints it and hooks get it. */
@@ -277,8 +296,8 @@ int state_to_oci(const State *s, ContainerStatus status, json_object **ret) {
                      status == STATUS_CREATING;
 
         if (!o || json_set_str(o, "ociVersion", s->oci_version ? s->oci_version : "1.0.2") < 0 ||
-            json_set_str(o, "id", s->id) < 0 || json_set_str(o, "status", status_to_string(status)) < 0 ||
-            json_set_int(o, "pid", alive ? s->pid : 0) < 0 ||
+            json_set_str(o, "id", s->id) < 0 || json_set_int(o, "pid", alive ? s->pid : 0) < 0 ||
+            json_set_str(o, "status", status_to_string(status)) < 0 ||
             json_set_str(o, "bundle", strempty(s->bundle)) < 0 ||
             json_set_str(o, "rootfs", strempty(s->rootfs)) < 0 ||
             json_set_str(o, "created", strempty(s->created)) < 0 || json_set_str(o, "owner", "") < 0)
@@ -289,7 +308,54 @@ int state_to_oci(const State *s, ContainerStatus status, json_object **ret) {
         return 0;
 }
 
-/** state_list - ids of all containers below @root; an absent root has none. */
+/* The line of @uid in the host's /etc/passwd; glibc's own look-up needs shared objects. */
+static int name_of_uid(uid_t uid, char **ret) {
+        _cleanup_free_ char *text = NULL, *field = NULL;
+
+        field = str_printf(":%u:", (unsigned) uid);
+        if (!field)
+                return -ENOMEM;
+        if (read_file_at(AT_FDCWD, "/etc/passwd", PASSWD_SIZE_MAX, &text, NULL) < 0)
+                text = NULL;
+        for (const char *line = text; line && *line;) {
+                const char *end = strchrnul(line, '\n'), *name = memchr(line, ':', (size_t) (end - line));
+                const char *id = name ? memchr(name + 1, ':', (size_t) (end - name - 1)) : NULL;
+
+                if (id && name > line && startswith(id, field)) {
+                        *ret = strndup(line, (size_t) (name - line));
+                        return *ret ? 0 : -ENOMEM;
+                }
+                line = *end ? end + 1 : end;
+        }
+        *ret = str_printf("%u", (unsigned) uid);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/** state_add_owner - who made the container, by name, for people. Return: 0 or -errno with a message. */
+int state_add_owner(const State *s, json_object *o) {
+        static char *name; /* of the last uid: one look-up for a whole list */
+        static uid_t uid;
+        struct stat st;
+        int r;
+
+        if (fstat(s->dir_fd, &st) < 0)
+                return fail_errno(errno, "state of %s", s->id);
+        if (!name || st.st_uid != uid) {
+                free(name);
+                name = NULL;
+                r = name_of_uid(st.st_uid, &name);
+                if (r < 0)
+                        return r;
+                uid = st.st_uid;
+        }
+        return json_set_str(o, "owner", name);
+}
+
+static int compare_strings(const void *a, const void *b) {
+        return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/** state_list - ids of all containers below @root, sorted; an absent root has none. */
 int state_list(const char *root, char ***ret) {
         _cleanup_strv_ char **ids = new0(char *, 1);
         struct dirent *de;
@@ -302,12 +368,13 @@ int state_list(const char *root, char ***ret) {
         if (!d && errno != ENOENT)
                 return fail_errno(errno, "open %s", root);
         while (d && r >= 0 && (de = readdir(d)))
-                if (container_id_is_valid(de->d_name))
+                if ((de->d_type == DT_DIR || de->d_type == DT_UNKNOWN) && container_id_is_valid(de->d_name))
                         r = strv_extend(&ids, de->d_name);
         if (d)
                 (void) closedir(d);
         if (r < 0)
                 return r;
+        qsort(ids, strv_length(ids), sizeof(char *), compare_strings);
         *ret = TAKE_PTR(ids);
         return 0;
 }

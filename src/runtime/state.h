@@ -46,6 +46,7 @@ int state_remove(const char *root, const char *id);
 ContainerStatus state_status(const State *s);
 const char *status_to_string(ContainerStatus status);
 int state_to_oci(const State *s, ContainerStatus status, json_object **ret);
+int state_add_owner(const State *s, json_object *o);
 int state_list(const char *root, char ***ret);
 
 int process_start_time(pid_t pid, uint64_t *ret);

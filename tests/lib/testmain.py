@@ -145,9 +145,10 @@ def kill_children():
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        for pid in children:
+        # In the order in which they end: the init of a pid namespace waits for the others of it to be reaped.
+        for _ in children:
             try:
-                os.waitpid(pid, 0)
+                os.waitpid(-1, 0)
             except ChildProcessError:
                 pass
 
