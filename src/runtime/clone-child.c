@@ -36,8 +36,13 @@ static int move_to_cgroup(int cgroup_fd, pid_t pid) {
         return fd < 0 || write(fd, text, (size_t) n) != n ? negative_errno() : 0;
 }
 
-/* The child returns 0 when it is where it belongs, and ends when its parent does before. */
-static pid_t clone_and_move(uint64_t flags, int cgroup_fd, int *ret_pidfd) {
+/**
+ * clone_and_move - as clone_into_cgroup(), in two steps: the child returns 0 when it is where it belongs,
+ * and ends when its parent does before. For kernels without clone3(), and for a cgroup that somebody has
+ * used before: since 6.14 (seen with 6.18) the kernel kills who is cloned into a cgroup that cgroup.kill was
+ * ever written to.
+ */
+pid_t clone_and_move(uint64_t flags, int cgroup_fd, int *ret_pidfd) {
         _cleanup_close_ int gate = -EBADF, key = -EBADF;
         int ends[2], r;
         char c = 0;

@@ -5,3 +5,4 @@
 #include <sys/types.h>
 
 pid_t clone_into_cgroup(uint64_t flags, int cgroup_fd, int *ret_pidfd);
+pid_t clone_and_move(uint64_t flags, int cgroup_fd, int *ret_pidfd);

@@ -133,7 +133,8 @@ static int process_wants_terminal(const ExecOptions *o) {
         _cleanup_json_ json_object *process = NULL;
         bool terminal = o->tty;
 
-        if (!terminal && o->process_file && json_load_at(AT_FDCWD, o->process_file, SPEC_SIZE_MAX, &process) >= 0)
+        if (!terminal && o->process_file &&
+            json_load_at(AT_FDCWD, o->process_file, SPEC_SIZE_MAX, &process) >= 0)
                 (void) json_get_bool(process, "terminal", &terminal);
         return terminal;
 }

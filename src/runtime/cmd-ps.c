@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ps: the processes of a container, by their pids on the host. The table is what ps(1) of the host prints, less the
- * lines of strangers; its options may be given after the id.
+ * ps: the processes of a container, by their pids on the host. The table is what ps(1) of the host prints,
+ * less the lines of strangers; its options may be given after the id.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -41,7 +41,8 @@ static int find_pids(const State *s, Pids *ret) {
 
         *ret = (Pids) {};
         if (!s->cgroup) /* rootless */
-                return state_status(s) == STATUS_STOPPED ? 0 : pid_namespace_pids(s->pid, &ret->list, &ret->n);
+                return state_status(s) == STATUS_STOPPED ? 0
+                                                         : pid_namespace_pids(s->pid, &ret->list, &ret->n);
         if (cgroup == -ENOENT)
                 return 0;
         if (cgroup < 0)
@@ -112,8 +113,8 @@ static int find_pid_column(const char *header, size_t *ret) {
 }
 
 /*
- * Numbers end below the end of their heading, also behind a column of many words. Where one was too wide, the number
- * of words before it counts.
+ * Numbers end below the end of their heading, also behind a column of many words. Where one was too wide,
+ * the number of words before it counts.
  */
 static pid_t pid_in(const char *line, size_t length, size_t heading_end, size_t column) {
         const char *w = line + MIN(heading_end, length);

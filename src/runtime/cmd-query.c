@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* list: all containers below the root directory. What cannot be read is told, and does not hide the others. */
+/* list: all containers below the root directory. What cannot be read is told, and does not hide the others.
+ */
 #include <getopt.h>
 #include <stdio.h>
 
@@ -81,7 +82,8 @@ static int print_table(json_object *list) {
         for (size_t row = 0; row <= n; row++)
                 for (size_t c = 0; c < COLUMNS; c++) {
                         json_object *o = row > 0 ? json_object_array_get_idx(list, row - 1) : NULL;
-                        const char *text = o ? strempty(json_object_get_string(json_get(o, keys[c]))) : heads[c];
+                        const char *text = o ? strempty(json_object_get_string(json_get(o, keys[c])))
+                                             : heads[c];
 
                         if (c + 1 < COLUMNS)
                                 (void) printf("%-*s   ", width[c], text);

@@ -110,7 +110,8 @@ static int parse(int argc, char **argv, json_object **ret) {
         for (size_t i = 0; i < ELEMENTSOF(refused); i++)
                 *o++ = (struct option) { refused[i], required_argument, NULL, OPT_REFUSED + (int) i };
         *o = (struct option) { "resources", required_argument, NULL, 'r' };
-        /* Options may follow the id, as in `runc update ID --memory 1g`: 0 lets glibc forget the "+" of before. */
+        /* Options may follow the id, as in `runc update ID --memory 1g`: 0 lets glibc forget the "+" of
+         * before. */
         optind = 0;
         while ((c = getopt_long(argc, argv, "r:", options, NULL)) >= 0) {
                 if (c == 'r')

@@ -207,8 +207,8 @@ int container_delete(const char *root, const char *id, bool force) {
 }
 
 /*
- * The cgroup as a whole: also what is left of a container whose first process is gone (without a pid namespace of
- * its own it does not take the others along), and also when it is paused.
+ * The cgroup as a whole: also what is left of a container whose first process is gone (without a pid
+ * namespace of its own it does not take the others along), and also when it is paused.
  */
 static int kill_cgroup(const State *s, int sig, bool must_run) {
         _cleanup_close_ int cgroup = -EBADF, pidfd = state_pidfd(s);
@@ -227,8 +227,8 @@ static int kill_cgroup(const State *s, int sig, bool must_run) {
 }
 
 /**
- * container_kill - send @sig to the first process, or with @all to every process of the container, which then
- * need not run any more. SIGKILL always goes to all.
+ * container_kill - send @sig to the first process, or with @all to every process of the container, which
+ * then need not run any more. SIGKILL always goes to all.
  */
 int container_kill(const char *root, const char *id, int sig, bool all) {
         _cleanup_close_ int pidfd = -EBADF;

@@ -214,7 +214,8 @@ static pid_t clone_once(const InitContext *c, int cgroup_fd, Undo *u) {
 
         if (c->spec->ns[NS_USER].path)
                 return clone_in_joined_user(c->spec, flags, cgroup_fd, &u->pidfd);
-        pid = clone_into_cgroup(flags, cgroup_fd, &u->pidfd);
+        pid = cgroup_fd >= 0 && u->cgroup_made == 0 ? clone_and_move(flags, cgroup_fd, &u->pidfd) :
+                                                      clone_into_cgroup(flags, cgroup_fd, &u->pidfd);
         return pid < 0 ? fail_errno(errno, "clone into the new namespaces") : pid;
 }
 

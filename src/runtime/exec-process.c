@@ -47,7 +47,8 @@ static int append_env(json_object *process, const char *const *values) {
         }
         for (; r >= 0 && *values; values++) {
                 if (!strchr(*values, '=') || **values == '=')
-                        return fail_text(EINVAL, "--env \"%s\": invalid environment variable, expected NAME=VALUE",
+                        return fail_text(EINVAL,
+                                         "--env \"%s\": invalid environment variable, expected NAME=VALUE",
                                          *values);
                 r = json_add_str(a, *values);
         }

@@ -149,13 +149,15 @@ static int open_cgroup(const ExecOptions *o, const State *s) {
         if (!o->cgroup)
                 return cgroup_open(s->cgroup);
         if (strchr(o->cgroup, ':'))
-                return fail_text(EINVAL,
-                                 "--cgroup \"%s\": unknown controller \"%.*s\": cgroup v2 has one tree for all",
-                                 o->cgroup, (int) strcspn(o->cgroup, ":"), o->cgroup);
+                return fail_text(
+                                EINVAL,
+                                "--cgroup \"%s\": unknown controller \"%.*s\": cgroup v2 has one tree for all",
+                                o->cgroup, (int) strcspn(o->cgroup, ":"), o->cgroup);
         if (strstr(o->cgroup, ".."))
-                return fail_text(EINVAL,
-                                 "--cgroup \"%s\": bad sub cgroup path, it is not below the container's cgroup",
-                                 o->cgroup);
+                return fail_text(
+                                EINVAL,
+                                "--cgroup \"%s\": bad sub cgroup path, it is not below the container's cgroup",
+                                o->cgroup);
         sub = str_concat(s->cgroup, "/", o->cgroup);
         if (!sub)
                 return -ENOMEM;
@@ -317,6 +319,11 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
                 c.console_fd = terminal_connect(o->console_socket);
                 if (c.console_fd < 0)
                         return c.console_fd;
+        }
+        if (o->pidfd_socket) {
+                pidfd_socket = terminal_connect(o->pidfd_socket);
+                if (pidfd_socket < 0)
+                        return pidfd_socket;
         }
         if ((r = connect_agent(&s, &filter, &config, &agent)) < 0 ||
             (r = find_namespaces(&s, &c, &pid_ns)) < 0 || (r = channel_pair(ends)) < 0)

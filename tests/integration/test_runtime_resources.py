@@ -94,6 +94,12 @@ def test_cgroup_that_is_not_empty_or_not_clean():
         f.write("0")
     # An empty one that is there already will do.
     assert b.save() and rt("run", "--bundle", b.path, b.id).code == 0
+    # Also one that was killed as a whole before.
+    os.makedirs(path + "/sub")
+    with open(path + "/cgroup.kill", "w") as f:
+        f.write("1")
+    b.process["args"] = ["sh", "-c", "exit 7"]
+    assert b.save() and rt("run", "--bundle", b.path, b.id, check=7).code == 7
     for bad in ("/", "/..", "/a/../b", "//./a"):
         b = Bundle("true")
         b.linux["cgroupsPath"] = bad
