@@ -38,8 +38,23 @@ def teardown():
         as_user(RUNTIME, "delete", "--force", cid, check=None)
     run("loginctl", "disable-linger", USER, check=None)
     run("systemctl", "stop", "user@%d" % UID, check=None)
+    end_processes()                     # podman keeps one that holds its user namespace
     run("userdel", "--remove", USER, check=None)
     bundle.end_tests()
+
+
+def end_processes():
+    """Those of the user, and wait until they are gone; orphans are our children."""
+    def left():
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if os.stat("/proc/" + pid).st_uid == UID:
+                    os.kill(int(pid), signal.SIGKILL)
+                    os.waitpid(int(pid), 0)
+                    yield pid
+            except (FileNotFoundError, ProcessLookupError, ChildProcessError):
+                pass
+    wait_for(lambda: not list(left()), what="the end of the user's processes")
 
 
 def command(*args):
