@@ -30,7 +30,7 @@ static const Command commands[] = {
         { "pause", "ID", "freeze all processes", cmd_pause, 1 },
         { "resume", "ID", "thaw all processes", cmd_resume, 1 },
         { "update", "[OPTIONS] ID", "change resource limits", cmd_update, 1 },
-        { "events", "--stats ID", "print resource usage as JSON", cmd_events, 1 },
+        { "events", "[--stats] [--interval DURATION] ID", "print resource usage as JSON", cmd_events, 1 },
         { "features", "", "print what this runtime supports as JSON", cmd_features, 1 },
         { "spec", "[--bundle DIR] [--rootless]", "write a config.json to start from", cmd_spec, 1 },
         { "checkpoint", "[OPTIONS] ID", "write a running container into a directory", cmd_checkpoint, 1,

@@ -322,6 +322,55 @@ def test_exec_cgroup():
     b.delete()
 
 
+def events(b, *args):
+    return [json.loads(line) for line in rt("events", *args, b.id).out.splitlines()]
+
+
+def test_events():
+    b = sleeper()
+    out = rt("events", "--stats", b.id).out
+    assert out.startswith('{"type":"stats","id":"%s","data":{' % b.id), out
+    data = json.loads(out)["data"]
+    assert set(data) >= {"cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "rdma"}
+    # Every cgroup has the time of its processes, also without the controller.
+    usage = data["cpu"]["usage"]
+    assert 0 < usage["total"] and abs(usage["total"] - usage["user"] - usage["kernel"]) < 10 ** 6, usage
+    with open(cgroup(b, "cgroup.controllers")) as f:
+        if "hugetlb" in f.read().split():
+            assert data["hugetlb"]["2MB"] == {"usage": 0, "failcnt": 0}
+    if os.path.exists(cgroup(b, "cpu.pressure")):
+        assert set(data["cpu"]["psi"]["some"]) == {"avg10", "avg60", "avg300", "total"}
+    for bad in ("0", "0s", "5", "x", "-1s", ""):
+        fails("--interval", "events", "--interval", bad, b.id)
+    rt("kill", b.id, "KILL")
+    b.wait()
+    fails("not running", "events", "--stats", b.id)
+    fails("not running", "events", b.id)
+    b.delete()
+    fails("does not exist", "events", b.id)
+
+
+def test_events_go_on_until_the_container_ends():
+    b = sleeper()
+    p = subprocess.Popen([RUNTIME, "--root", ROOT, "events", "--interval", "50ms", b.id], stdout=subprocess.PIPE, text=True)
+    started = time.monotonic()
+    for _ in range(4):
+        event = json.loads(p.stdout.readline())
+        assert event["type"] == "stats" and event["id"] == b.id
+    assert 0.1 < time.monotonic() - started < 10
+    rt("kill", b.id, "KILL")
+    b.wait()
+    assert p.wait(timeout=10) == 0
+    b.delete()
+    # Nobody reads any more: no process stays behind.
+    b = sleeper()
+    p = subprocess.Popen([RUNTIME, "--root", ROOT, "events", "--interval", "1h", b.id], stdout=subprocess.PIPE, text=True)
+    p.stdout.readline()
+    p.stdout.close()
+    p.wait(timeout=10)
+    b.delete()
+
+
 @timeout(120)
 def test_many_containers_and_garbage():
     """500 state directories, most of them garbage: list, ps and state stay fast and tell what they can."""

@@ -347,6 +347,42 @@ def test_processes_above_are_in_the_way():
         os.rmdir(path)
 
 
+@needs("controllers")
+def test_stats():
+    b = limited(memory={"limit": 64 * MB, "swap": 80 * MB}, pids={"limit": 30}, cpu={"quota": 50000}).create().start()
+    rt("exec", b.id, "sh", "-c", "head -c 20000000 /dev/zero >/tmp/file; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done")
+    data = json.loads(rt("events", "--stats", b.id).out)["data"]
+    memory = data["memory"]
+    assert memory["usage"]["limit"] == 64 * MB and 0 < memory["usage"]["usage"] < 64 * MB, memory
+    assert memory["swap"]["limit"] == 80 * MB and memory["swap"]["usage"] >= memory["usage"]["usage"] - MB, memory
+    assert memory["cache"] > 0 and memory["raw"]["file"] == memory["cache"] and memory["event_count"]["oom_kill"] == 0
+    assert data["pids"] == {"current": 1, "limit": 30}
+    assert data["cpu"]["throttling"]["periods"] > 0 and "throttledTime" in data["cpu"]["throttling"]
+    assert data["cpuset"]["cpus"] and data["cpuset"]["mems"] == [0]
+    rt("update", "--pids-limit", "-1", "--memory", "-1", b.id)
+    data = json.loads(rt("events", "--stats", b.id).out)["data"]
+    assert data["pids"] == {"current": 1} and data["memory"]["usage"]["limit"] == 2 ** 64 - 1
+    b.delete()
+
+
+@needs("controllers")
+def test_oom_event():
+    b = limited("sh", "-c", "while [ ! -e /go ]; do sleep 0.1; done; head -c 200000000 /dev/zero | tail -c 150000000 >/dev/null; sleep 1000",
+                memory={"limit": 32 * MB, "swap": 32 * MB})
+    os.symlink("busybox", b.rootfs + "/bin/tail")
+    b.create().start()
+    p = subprocess.Popen([RUNTIME, "--root", bundle.ROOT, "events", "--interval", "1h", b.id], stdout=subprocess.PIPE, text=True)
+    assert json.loads(p.stdout.readline())["type"] == "stats"
+    with open(b.rootfs + "/go", "w"):
+        pass
+    assert p.stdout.readline() == '{"type":"oom","id":"%s"}\n' % b.id
+    assert b.state()["status"] == "running"
+    rt("kill", b.id, "KILL")
+    b.wait()
+    assert p.wait(timeout=30) == 0
+    b.delete()
+
+
 def reads(b, device):
     return rt("exec", "--cap", "CAP_SYSLOG", b.id, "sh", "-c", ": <" + device, check=None).code == 0
 
