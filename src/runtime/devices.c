@@ -8,7 +8,7 @@
 #include "../basic/str.h"
 #include "error.h"
 #include "kernel-call.h"
-#include "mounts.h"
+#include "mounts-legacy.h"
 #include "root-path.h"
 
 /* makedev() is no constant expression; small numbers are the plain old encoding. */
@@ -67,14 +67,14 @@ static int bind_device(const SpecDevice *d, int parent_fd, const char *name) {
         if (!is_device(&st, d))
                 return fail_text(ENODEV, "device %s: the host has another one there", d->path);
         tree = mount_clone(source, "", AT_EMPTY_PATH);
-        if (tree < 0)
+        if (tree < 0 && tree != -ENOSYS)
                 return fail_errno(tree, "bind device %s", d->path);
         file = openat(parent_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
                       0644);
         target = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (target < 0)
                 return fail_errno(errno, "device %s", d->path);
-        r = mount_attach(tree, target);
+        r = tree < 0 ? legacy_bind(source, target, false) : mount_attach(tree, target);
         return r < 0 ? fail_errno(r, "bind device %s", d->path) : 0;
 }
 

@@ -4,49 +4,54 @@
 #include "../basic/str.h"
 #include "error.h"
 #include "kernel-call.h"
+#include "mount-idmap.h"
 
-#ifndef MOUNT_ATTR_NOSYMFOLLOW
-#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
-#endif
-
-/* Mount attributes: "r" in front of a name makes it recursive. */
+/* Mount attributes, recursive: without the "r" in front they are of this mount alone. */
 static const struct {
         const char *name;
         uint64_t set, clear;
 } attributes[] = {
-        { "ro", MOUNT_ATTR_RDONLY, 0 },
-        { "rw", 0, MOUNT_ATTR_RDONLY },
-        { "nosuid", MOUNT_ATTR_NOSUID, 0 },
-        { "suid", 0, MOUNT_ATTR_NOSUID },
-        { "nodev", MOUNT_ATTR_NODEV, 0 },
-        { "dev", 0, MOUNT_ATTR_NODEV },
-        { "noexec", MOUNT_ATTR_NOEXEC, 0 },
-        { "exec", 0, MOUNT_ATTR_NOEXEC },
-        { "nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0 },
-        { "symfollow", 0, MOUNT_ATTR_NOSYMFOLLOW },
-        { "nodiratime", MOUNT_ATTR_NODIRATIME, 0 },
-        { "diratime", 0, MOUNT_ATTR_NODIRATIME },
-        { "noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME },
-        { "atime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
-        { "relatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
-        { "norelatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
-        { "strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME },
-        { "nostrictatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
+        { "rro", MOUNT_ATTR_RDONLY, 0 },
+        { "rrw", 0, MOUNT_ATTR_RDONLY },
+        { "rnosuid", MOUNT_ATTR_NOSUID, 0 },
+        { "rsuid", 0, MOUNT_ATTR_NOSUID },
+        { "rnodev", MOUNT_ATTR_NODEV, 0 },
+        { "rdev", 0, MOUNT_ATTR_NODEV },
+        { "rnoexec", MOUNT_ATTR_NOEXEC, 0 },
+        { "rexec", 0, MOUNT_ATTR_NOEXEC },
+        { "rnosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0 },
+        { "rsymfollow", 0, MOUNT_ATTR_NOSYMFOLLOW },
+        { "rnodiratime", MOUNT_ATTR_NODIRATIME, 0 },
+        { "rdiratime", 0, MOUNT_ATTR_NODIRATIME },
+        { "rnoatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME },
+        { "ratime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
+        { "rrelatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
+        { "rnorelatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
+        { "rstrictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME },
+        { "rnostrictatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME },
 };
 
 static const struct {
         const char *name;
         uint64_t flag;
 } propagations[] = {
-        { "private", MS_PRIVATE },
-        { "shared", MS_SHARED },
-        { "slave", MS_SLAVE },
-        { "unbindable", MS_UNBINDABLE },
+        { "rprivate", MS_PRIVATE },
+        { "rshared", MS_SHARED },
+        { "rslave", MS_SLAVE },
+        { "runbindable", MS_UNBINDABLE },
 };
 
-/* No meaning for a mount that is made anew, or defaults of the kernel. */
-static const char *const without_effect[] = { "defaults", "async", "nomand", "loud", "silent", "nolazytime",
-                                              "noiversion", "remount" };
+/* Of the file system, not of the mount. */
+static const struct {
+        const char *name;
+        unsigned long set, clear;
+} sb_options[] = {
+        { "sync", MS_SYNCHRONOUS, 0 },  { "async", 0, MS_SYNCHRONOUS }, { "dirsync", MS_DIRSYNC, 0 },
+        { "lazytime", MS_LAZYTIME, 0 }, { "nolazytime", 0, MS_LAZYTIME }, { "mand", MS_MANDLOCK, 0 },
+        { "nomand", 0, MS_MANDLOCK },   { "silent", MS_SILENT, 0 },      { "loud", 0, MS_SILENT },
+        { "iversion", MS_I_VERSION, 0 }, { "noiversion", 0, MS_I_VERSION }, { "acl", MS_POSIXACL, 0 },
+        { "noacl", 0, MS_POSIXACL },    { "defaults", 0, 0 },
+};
 
 static void apply_attribute(SpecMount *m, size_t i, bool recursive) {
         uint64_t *set = recursive ? &m->rec_attr_set : &m->attr_set;
@@ -67,6 +72,10 @@ static bool apply_special(SpecMount *m, const char *option) {
                 m->source_nofollow = true;
         else if (streq(option, "dest-nofollow"))
                 m->dest_nofollow = true;
+        else if (streq(option, "copy-symlink"))
+                m->copy_symlink = true;
+        else if (streq(option, "remount"))
+                m->remount = true;
         else if (streq(option, "idmap"))
                 m->idmap = true;
         else if (streq(option, "ridmap"))
@@ -91,21 +100,23 @@ static int append_data(SpecMount *m, const char *option) {
  * mount_option_apply - let one option of config.json take effect on @m; what is no mount option goes to the
  * file system.
  *
- * Return: 0, -EOPNOTSUPP with the option in fail_message(), -ENOMEM.
+ * Return: 0, -EINVAL with the option in fail_message(), -ENOMEM.
  */
 int mount_option_apply(SpecMount *m, const char *option) {
-        for (size_t i = 0; i < ELEMENTSOF(attributes); i++) {
-                bool recursive = option[0] == 'r' && streq(option + 1, attributes[i].name);
+        const char *maps;
 
-                if (recursive || streq(option, attributes[i].name)) {
+        for (size_t i = 0; i < ELEMENTSOF(attributes); i++) {
+                bool recursive = streq(option, attributes[i].name);
+
+                if (recursive || streq(option, attributes[i].name + 1)) {
                         apply_attribute(m, i, recursive);
                         return 0;
                 }
         }
         for (size_t i = 0; i < ELEMENTSOF(propagations); i++) {
-                bool recursive = option[0] == 'r' && streq(option + 1, propagations[i].name);
+                bool recursive = streq(option, propagations[i].name);
 
-                if (recursive || streq(option, propagations[i].name)) {
+                if (recursive || streq(option, propagations[i].name + 1)) {
                         m->propagation = propagations[i].flag;
                         m->propagation_recursive = recursive;
                         return 0;
@@ -113,27 +124,35 @@ int mount_option_apply(SpecMount *m, const char *option) {
         }
         if (apply_special(m, option))
                 return 0;
-        for (size_t i = 0; i < ELEMENTSOF(without_effect); i++)
-                if (streq(option, without_effect[i]))
+        for (size_t i = 0; i < ELEMENTSOF(sb_options); i++)
+                if (streq(option, sb_options[i].name)) {
+                        m->sb_flags = (m->sb_flags & ~sb_options[i].clear) | sb_options[i].set;
                         return 0;
-        if (streq(option, "copy-symlink"))
-                return fail_text(EOPNOTSUPP, "config.json: mounts: %s: option \"%s\" is not supported",
-                                 m->destination, option);
+                }
+        if ((maps = startswith(option, "idmap=")) || (maps = startswith(option, "ridmap="))) {
+                m->idmap = true;
+                m->idmap_recursive = option[0] == 'r';
+                return mount_idmap_parse(m, maps);
+        }
         return append_data(m, option);
 }
 
 /** mount_options_known - names of the options above, for `features`. Return: how many there are. */
 size_t mount_options_known(const char **ret, size_t max) {
         static const char *const special[] = { "bind", "rbind", "tmpcopyup", "src-nofollow", "dest-nofollow",
-                                               "idmap", "ridmap" };
+                                               "copy-symlink", "remount", "idmap", "ridmap" };
         size_t n = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(attributes) && n < max; i++)
+        for (size_t i = 0; i < ELEMENTSOF(attributes) && n + 1 < max; i++) {
+                ret[n++] = attributes[i].name + 1;
                 ret[n++] = attributes[i].name;
-        for (size_t i = 0; i < ELEMENTSOF(propagations) && n < max; i++)
+        }
+        for (size_t i = 0; i < ELEMENTSOF(propagations) && n + 1 < max; i++) {
+                ret[n++] = propagations[i].name + 1;
                 ret[n++] = propagations[i].name;
-        for (size_t i = 0; i < ELEMENTSOF(without_effect) && n < max; i++)
-                ret[n++] = without_effect[i];
+        }
+        for (size_t i = 0; i < ELEMENTSOF(sb_options) && n < max; i++)
+                ret[n++] = sb_options[i].name;
         for (size_t i = 0; i < ELEMENTSOF(special) && n < max; i++)
                 ret[n++] = special[i];
         return n;

@@ -5,6 +5,7 @@
  */
 #include "mounts.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -49,12 +50,14 @@ static int fs_failure(int fs_fd, int error, const char *type, const char *what) 
 }
 
 /**
- * mount_new_fs - a new instance of file system @type, detached.
+ * mount_new_labeled - a new instance of file system @type, detached.
  * @source, @data: may be NULL; @data is a comma separated list.
+ * @label: SELinux context of all its files, or NULL.
  *
  * Return: a mount descriptor, -E2BIG for a value the new interface does not take, or -errno with a message.
  */
-int mount_new_fs(const char *type, const char *source, const char *data, unsigned attr) {
+int mount_new_labeled(const char *type, const char *source, const char *data, const char *label,
+                      unsigned attr) {
         _cleanup_close_ int fs_fd = -EBADF;
         _cleanup_strv_ char **options = NULL;
         int fd, r;
@@ -74,10 +77,17 @@ int mount_new_fs(const char *type, const char *source, const char *data, unsigne
                 if (r < 0)
                         return r == -E2BIG ? r : fs_failure(fs_fd, r, type, *o);
         }
+        if (label && sys_fsconfig(fs_fd, FSCONFIG_SET_STRING, "context", label, 0) < 0)
+                return fs_failure(fs_fd, errno, type, "context");
         if (sys_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
                 return fs_failure(fs_fd, errno, type, "create");
         fd = sys_fsmount(fs_fd, FSMOUNT_CLOEXEC, attr);
         return fd < 0 ? fs_failure(fs_fd, errno, type, "fsmount") : fd;
+}
+
+/** mount_new_fs - as mount_new_labeled(), without a label. */
+int mount_new_fs(const char *type, const char *source, const char *data, unsigned attr) {
+        return mount_new_labeled(type, source, data, NULL, attr);
 }
 
 /** mount_clone - a detached bind mount of @path; @flags: AT_RECURSIVE, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH.
@@ -107,6 +117,27 @@ int mount_set_attr(int fd, uint64_t set, uint64_t clear, bool recursive) {
         return 0;
 }
 
+/** mount_set_propagation - 0 changes nothing. Return: 0 or -errno. */
+int mount_set_propagation(int fd, uint64_t propagation, bool recursive) {
+        struct mount_attr attr = { .propagation = propagation };
+
+        if (propagation == 0)
+                return 0;
+        if (sys_mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr) < 0)
+                return negative_errno();
+        return 0;
+}
+
+/* Return: O_PATH of a symbolic link, -EINVAL for anything else that is there, or -errno. */
+static int open_symlink(const char *path) {
+        _cleanup_close_ int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return negative_errno();
+        return S_ISLNK(st.st_mode) ? TAKE_FD(fd) : -EINVAL;
+}
+
 static int open_source(const SpecMount *m, const char *bundle) {
         _cleanup_free_ char *joined = NULL;
         const char *source = m->source;
@@ -117,6 +148,11 @@ static int open_source(const SpecMount *m, const char *bundle) {
                 if (!joined)
                         return -ENOMEM;
                 source = joined;
+        }
+        if (m->copy_symlink) {
+                fd = open_symlink(source);
+                if (fd != -EINVAL)
+                        return fd < 0 ? fail_errno(fd, "symbolic link %s", source) : fd;
         }
         fd = mount_clone(AT_FDCWD, source,
                          (m->recursive ? AT_RECURSIVE : 0) | (m->source_nofollow ? AT_SYMLINK_NOFOLLOW : 0));
@@ -151,9 +187,14 @@ int mounts_open_sources(const Spec *s, const char *bundle, int **ret) {
                 const SpecMount *m = &s->mounts[i];
 
                 fds[i] = -EBADF;
-                if (!m->bind || !(for_user_ns || m->idmap))
+                if (!m->bind || m->remount || !(for_user_ns || m->idmap))
                         continue;
                 fds[i] = open_source(m, bundle);
+                if (fds[i] == -ENOSYS && !m->idmap)
+                        continue; /* for mount_legacy() */
+                if (fds[i] == -ENOSYS)
+                        return fail_text(EOPNOTSUPP, "mount on %s: idmap needs the new mount interface",
+                                         m->destination);
                 if (fds[i] < 0)
                         return fds[i];
                 if (m->idmap) {
@@ -189,13 +230,24 @@ static int make_cgroup(const MountContext *c, const SpecMount *m) {
         fd = mount_clone(AT_FDCWD, c->cgroup_mount, AT_RECURSIVE);
         if (fd < 0)
                 return fail_errno(fd, "mount %s on %s", c->cgroup_mount, m->destination);
-        r = mount_set_attr(fd, m->attr_set, 0, true);
+        r = mount_set_attr(fd, m->attr_set, m->attr_clear, true);
         return r < 0 ? fail_errno(r, "mount flags of %s", m->destination) : TAKE_FD(fd);
 }
 
-/* A tmpfs without a mode of its own takes that of the directory it covers. @ret: data to use, or NULL. */
-static int take_mode(const MountContext *c, const SpecMount *m, char **ret) {
+static int append_option(char **data, const char *option) {
+        char *joined = *data ? str_concat(*data, ",", option) : strdup(option);
+
+        if (!joined)
+                return -ENOMEM;
+        free(*data);
+        *data = joined;
+        return 0;
+}
+
+/* A tmpfs without a mode of its own takes that of the directory it covers. */
+static int take_mode(const MountContext *c, const SpecMount *m, char **data) {
         _cleanup_close_ int target = -EBADF;
+        char mode[16];
         struct stat st;
 
         if (!streq(m->type, "tmpfs") || (m->data && strstr(m->data, "mode=")))
@@ -203,8 +255,58 @@ static int take_mode(const MountContext *c, const SpecMount *m, char **ret) {
         target = root_path_open(c->root_fd, m->destination, 0);
         if (target < 0 || fstat(target, &st) < 0 || !S_ISDIR(st.st_mode))
                 return 0;
-        *ret = str_printf("%s%smode=%o", strempty(m->data), m->data ? "," : "", st.st_mode & 07777);
-        return *ret ? 0 : -ENOMEM;
+        (void) snprintf(mode, sizeof(mode), "mode=%o", st.st_mode & 07777);
+        return append_option(data, mode);
+}
+
+/**
+ * mount_data - the options that are the file system's own.
+ * @ret: comma separated, owned by the caller; NULL if none.
+ */
+int mount_data(const MountContext *c, const SpecMount *m, char **ret) {
+        _cleanup_free_ char *data = NULL;
+        int r;
+
+        if (m->bind)
+                return 0;
+        data = m->data ? strdup(m->data) : NULL;
+        if (m->data && !data)
+                return -ENOMEM;
+        r = take_mode(c, m, &data);
+        if (r >= 0)
+                *ret = TAKE_PTR(data);
+        return r;
+}
+
+/* What fsconfig() has a word for. */
+static const struct {
+        unsigned long flag;
+        const char *name;
+} sb_words[] = { { MS_SYNCHRONOUS, "sync" },
+                 { MS_DIRSYNC, "dirsync" },
+                 { MS_LAZYTIME, "lazytime" },
+                 { MS_MANDLOCK, "mand" } };
+
+/* Return: 0, -E2BIG when only mount(2) can do it, -ENOMEM. */
+static int append_sb_flags(const SpecMount *m, char **data) {
+        unsigned long left = m->sb_flags;
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(sb_words); i++) {
+                if (!(left & sb_words[i].flag))
+                        continue;
+                left &= ~sb_words[i].flag;
+                r = append_option(data, sb_words[i].name);
+        }
+        return r < 0 ? r : left != 0 ? -E2BIG : 0;
+}
+
+/* The kernel's own views have labels of their own. */
+static const char *label_of(const MountContext *c, const SpecMount *m) {
+        if (isempty(c->spec->mount_label) || streq(m->type, "proc") || streq(m->type, "sysfs") ||
+            streq(m->type, "mqueue") || (m->data && strstr(m->data, "context=")))
+                return NULL;
+        return c->spec->mount_label;
 }
 
 /* What is the same in every network namespace. */
@@ -224,13 +326,15 @@ static int make_kernel_fs(const MountContext *c, const SpecMount *m) {
         _cleanup_free_ char *data = NULL;
         int fd, r;
 
-        r = take_mode(c, m, &data);
+        r = mount_data(c, m, &data);
+        if (r >= 0)
+                r = append_sb_flags(m, &data);
         if (r >= 0 && c->before_network && !is_local(m->type))
                 r = c->before_network(c->userdata);
         if (r < 0)
                 return r;
         /* What is copied up is copied into it first. */
-        fd = mount_new_fs(m->type, m->source ?: m->type, data ?: m->data,
+        fd = mount_new_labeled(m->type, m->source ?: m->type, data, label_of(c, m),
                           (unsigned) (m->attr_set & ~(m->copy_up ? MOUNT_ATTR_RDONLY : 0)));
         if (fd != -EPERM || !(c->spec->ns[NS_USER].present || rootless_in_user_namespace()) ||
             !((proc && !c->spec->ns[NS_PID].present) ||
@@ -259,50 +363,105 @@ static int make_mount(const MountContext *c, size_t i, bool *ret_directory) {
         fd = c->source_fds && c->source_fds[i] >= 0 ? c->source_fds[i] : open_source(m, c->bundle);
         if (fd < 0)
                 return fd;
-        r = mount_set_attr(fd, m->attr_set, m->attr_clear, false);
-        if (r < 0) {
-                (void) safe_close(fd);
-                return fail_errno(r, "mount flags of %s", m->destination);
-        }
         if (fstat(fd, &st) < 0) {
                 (void) safe_close(fd);
                 return fail_errno(errno, "stat %s", m->source);
+        }
+        r = m->copy_symlink && S_ISLNK(st.st_mode) ? 0 :
+                                                     mount_set_attr(fd, m->attr_set, m->attr_clear, false);
+        if (r < 0) {
+                (void) safe_close(fd);
+                return fail_errno(r, "mount flags of %s", m->destination);
         }
         *ret_directory = S_ISDIR(st.st_mode);
         return fd;
 }
 
-static int finish_mount(const SpecMount *m, int fd) {
-        struct mount_attr attr = { .propagation = m->propagation };
+/** mount_finish - what concerns the whole tree below a mount: recursive flags, then propagation. Return: 0,
+ * or -errno with a message. */
+int mount_finish(const SpecMount *m, int fd) {
         int r;
 
         r = mount_set_attr(fd, m->rec_attr_set, m->rec_attr_clear, true);
         if (r < 0)
                 return fail_errno(r, "recursive mount flags of %s", m->destination);
-        if (m->propagation == 0)
+        r = mount_set_propagation(fd, m->propagation, m->propagation_recursive);
+        return r < 0 ? fail_errno(r, "propagation of %s", m->destination) : 0;
+}
+
+/* A link in place of /proc or /sys would let the image decide where the kernel's files appear. */
+static unsigned long long target_resolve(const SpecMount *m) {
+        return !m->bind && !isempty(m->type) && (streq(m->type, "proc") || streq(m->type, "sysfs")) ?
+                               RESOLVE_NO_SYMLINKS :
+                               0;
+}
+
+/**
+ * mount_open_target - O_PATH of a destination that exists.
+ * @covered: it is yet to be mounted on; a link at its end is to be covered itself with dest-nofollow.
+ */
+int mount_open_target(const MountContext *c, const SpecMount *m, bool covered) {
+        if (m->dest_nofollow)
+                return root_path_ensure_last(c->root_fd, m->destination, ROOT_PATH_ANY);
+        return root_path_open(c->root_fd, m->destination, covered ? target_resolve(m) : 0);
+}
+
+/* copy-symlink: the link is made anew at the destination. One that is there must be the same. */
+static int place_symlink(const MountContext *c, const SpecMount *m, int link_fd) {
+        char target[PATH_MAX], found[PATH_MAX];
+        _cleanup_close_ int parent = -EBADF;
+        _cleanup_free_ char *name = NULL;
+        ssize_t n;
+
+        n = readlinkat(link_fd, "", target, sizeof(target) - 1);
+        if (n < 0)
+                return fail_errno(errno, "read symbolic link %s", m->source);
+        target[n] = 0;
+        parent = root_path_ensure_parent(c->root_fd, m->destination, &name);
+        if (parent < 0)
+                return fail_errno(parent, "mount %s: destination", m->destination);
+        if (symlinkat(target, parent, name) >= 0)
                 return 0;
-        if (sys_mount_setattr(fd, "", AT_EMPTY_PATH | (m->propagation_recursive ? AT_RECURSIVE : 0), &attr) <
-            0)
-                return fail_errno(errno, "propagation of %s", m->destination);
+        n = errno == EEXIST ? readlinkat(parent, name, found, sizeof(found) - 1) : -1;
+        if (n < 0)
+                return fail_errno(errno == EINVAL ? EEXIST : errno, "symbolic link %s", m->destination);
+        found[n] = 0;
+        if (!streq(found, target))
+                return fail_text(EEXIST, "symbolic link %s: one to %s is there already", m->destination,
+                                 found);
         return 0;
+}
+
+static int open_target(const MountContext *c, const SpecMount *m, bool directory) {
+        if (m->dest_nofollow)
+                return root_path_ensure_last(c->root_fd, m->destination,
+                                             directory ? ROOT_PATH_DIRECTORY : ROOT_PATH_FILE);
+        return root_path_ensure(c->root_fd, m->destination, directory, target_resolve(m));
 }
 
 static int setup_one(const MountContext *c, size_t i) {
         const SpecMount *m = &c->spec->mounts[i];
         _cleanup_close_ int fd = -EBADF, target = -EBADF;
-        unsigned long long resolve = 0;
         bool directory;
+        struct stat st;
         int r;
 
-        /* A link in place of /proc or /sys would let the image decide where the kernel's files appear. */
-        if (m->dest_nofollow || (!m->bind && (streq(m->type, "proc") || streq(m->type, "sysfs"))))
-                resolve = RESOLVE_NO_SYMLINKS;
+        if (m->remount)
+                return mount_again(c, m);
         fd = make_mount(c, i, &directory);
         if (fd == -ENOSYS || fd == -E2BIG)
                 return mount_legacy(c, m);
         if (fd < 0)
                 return fd;
-        target = root_path_ensure(c->root_fd, m->destination, directory, resolve);
+        if (m->copy_symlink && fstat(fd, &st) >= 0 && S_ISLNK(st.st_mode))
+                return place_symlink(c, m, fd);
+        /* Peers of the host's mounts are made only on demand. */
+        if (c->spec->rootfs_propagation == MS_SHARED && m->propagation == 0) {
+                r = mount_set_propagation(fd, MS_SLAVE, true);
+                if (r < 0)
+                        return fail_errno(r, "propagation of %s", m->destination);
+        }
+        target = open_target(c, m, directory);
         if (target < 0)
                 return fail_errno(target, "mount %s: destination", m->destination);
         if (m->copy_up) {
@@ -316,7 +475,7 @@ static int setup_one(const MountContext *c, size_t i) {
         r = mount_attach(fd, target);
         if (r < 0)
                 return fail_errno(r, "mount on %s", m->destination);
-        return finish_mount(m, fd);
+        return mount_finish(m, fd);
 }
 
 /** mounts_setup - make all mounts of the spec below root_fd, in their order. Return: 0, or -errno with a

@@ -14,11 +14,17 @@ typedef struct MountContext {
         void *userdata;
 } MountContext;
 
+int mount_finish(const SpecMount *m, int fd);
+int mount_data(const MountContext *c, const SpecMount *m, char **ret);
+int mount_open_target(const MountContext *c, const SpecMount *m, bool covered);
 int mounts_open_sources(const Spec *s, const char *bundle, int **ret);
 int mounts_setup(const MountContext *c);
 
 /* Building blocks, for whoever else mounts something. */
 int mount_new_fs(const char *type, const char *source, const char *data, unsigned attr);
+int mount_new_labeled(const char *type, const char *source, const char *data, const char *label,
+                      unsigned attr);
 int mount_clone(int dir_fd, const char *path, unsigned flags);
 int mount_attach(int mount_fd, int target_fd);
+int mount_set_propagation(int fd, uint64_t propagation, bool recursive);
 int mount_set_attr(int fd, uint64_t set, uint64_t clear, bool recursive);

@@ -11,6 +11,7 @@
 #include "../basic/fd.h"
 #include "../basic/str.h"
 #include "kernel-call.h"
+#include "root-path-walk.h"
 
 #define SYMLINKS_MAX 40
 
@@ -30,6 +31,8 @@ int root_path_open(int root_fd, const char *path, unsigned long long resolve) {
                 fd = sys_openat2(root_fd, isempty(path) ? "." : path, O_PATH | O_CLOEXEC,
                                  RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve);
         while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+        if (fd < 0 && errno == ENOSYS)
+                return root_path_walk(root_fd, path, resolve);
         return fd < 0 ? negative_errno() : fd;
 }
 
@@ -132,5 +135,60 @@ int root_path_ensure(int root_fd, const char *path, bool directory, unsigned lon
                 return negative_errno();
         if (directory != S_ISDIR(st.st_mode))
                 return directory ? -ENOTDIR : -EISDIR;
+        return TAKE_FD(fd);
+}
+
+/**
+ * root_path_ensure_parent - the directory that @path is in, made if it is missing.
+ * @ret_name: the last component, owned by the caller.
+ *
+ * Return: its descriptor, -EINVAL for a path without a name at its end, or -errno.
+ */
+int root_path_ensure_parent(int root_fd, const char *path, char **ret_name) {
+        size_t end = strlen(path), start;
+        _cleanup_free_ char *parent = NULL, *name = NULL;
+        int fd;
+
+        while (end > 0 && path[end - 1] == '/')
+                end--;
+        for (start = end; start > 0 && path[start - 1] != '/';)
+                start--;
+        parent = strndup(path, start);
+        name = strndup(path + start, end - start);
+        if (!parent || !name)
+                return -ENOMEM;
+        if (isempty(name) || streq(name, ".") || streq(name, ".."))
+                return -EINVAL;
+        fd = root_path_ensure(root_fd, isempty(parent) ? "/" : parent, true, 0);
+        if (fd >= 0)
+                *ret_name = TAKE_PTR(name);
+        return fd;
+}
+
+/**
+ * root_path_ensure_last - as root_path_ensure(), but a symbolic link at the end is opened itself.
+ *
+ * Return: the descriptor, -ENOTDIR or -EISDIR if something of the other kind is there, or -errno.
+ */
+int root_path_ensure_last(int root_fd, const char *path, RootPathKind kind) {
+        _cleanup_close_ int parent = -EBADF, fd = -EBADF;
+        _cleanup_free_ char *name = NULL;
+        struct stat st;
+        int r;
+
+        parent = root_path_ensure_parent(root_fd, path, &name);
+        if (parent < 0)
+                return parent;
+        fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 && errno == ENOENT && kind != ROOT_PATH_ANY) {
+                r = make_component(parent, name, kind == ROOT_PATH_DIRECTORY);
+                if (r < 0)
+                        return r;
+                fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        }
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return negative_errno();
+        if (kind != ROOT_PATH_ANY && (kind == ROOT_PATH_DIRECTORY) != S_ISDIR(st.st_mode))
+                return kind == ROOT_PATH_DIRECTORY ? -ENOTDIR : -EISDIR;
         return TAKE_FD(fd);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "error.h"
 #include "mount-options.h"
+#include "runtime-log.h"
 #include "spec.h"
 
 static int parse_options(json_object *o, SpecMount *m) {
@@ -31,10 +32,20 @@ static int parse_mount(json_object *o, SpecMount *m) {
                 m->bind = true;
         if (m->n_uid_maps > 0 || m->n_gid_maps > 0)
                 m->idmap = true;
-        if (m->bind && isempty(m->source))
+        if (m->bind && m->sb_flags != 0)
+                runtime_warning("mounts: %s: sync, dirsync, lazytime, mand, iversion, acl and silent are options of "
+                                "file systems and do nothing to a bind mount",
+                                m->destination);
+        if ((m->copy_symlink || m->source_nofollow) && !m->bind)
+                return fail_text(
+                                EINVAL,
+                                "config.json: mounts: %s: copy-symlink and src-nofollow are for bind mounts "
+                                "only",
+                                m->destination);
+        if (m->bind && !m->remount && isempty(m->source))
                 return fail_text(EINVAL, "config.json: mounts: %s: a bind mount needs a source",
                                  m->destination);
-        if (!m->bind && isempty(m->type))
+        if (!m->bind && !m->remount && isempty(m->type))
                 return fail_text(EINVAL, "config.json: mounts: %s: expected a type", m->destination);
         if ((m->n_uid_maps > 0) != (m->n_gid_maps > 0))
                 return fail_text(EINVAL,
@@ -43,7 +54,7 @@ static int parse_mount(json_object *o, SpecMount *m) {
         if (m->idmap && !m->bind)
                 return fail_text(EINVAL, "config.json: mounts: %s: id mappings are for bind mounts only",
                                  m->destination);
-        if (m->copy_up && (m->bind || !streq(m->type, "tmpfs")))
+        if (m->copy_up && (m->bind || m->remount || !streq(m->type, "tmpfs")))
                 return fail_text(EINVAL, "config.json: mounts: %s: tmpcopyup is for tmpfs only",
                                  m->destination);
         return 0;

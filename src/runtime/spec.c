@@ -2,6 +2,7 @@
 #include "spec.h"
 
 #include "error.h"
+#include "mount-idmap.h"
 
 #define KEEP_GROUPS "run.oci.keep_original_groups"
 
@@ -250,7 +251,10 @@ static int parse_document(Spec *s) {
         r = spec_object(s->root, "", "linux", &o);
         if (r < 0)
                 return r;
-        return o ? spec_linux_parse(o, s) : 0;
+        r = o ? spec_linux_parse(o, s) : 0;
+        for (size_t i = 0; r >= 0 && i < s->n_mounts; i++)
+                r = mount_idmap_resolve(s, &s->mounts[i]);
+        return r;
 }
 
 /**

@@ -35,6 +35,7 @@ typedef struct SpecNamespace {
 
 typedef struct SpecIdMap {
         uint32_t inside, outside, size;
+        bool relative; /* outside is an id of the container, until mount_idmap_resolve() */
 } SpecIdMap;
 
 typedef struct SpecMount {
@@ -45,7 +46,9 @@ typedef struct SpecMount {
         bool propagation_recursive;
         bool bind, recursive;
         bool copy_up;
-        bool source_nofollow, dest_nofollow;
+        bool source_nofollow, dest_nofollow, copy_symlink;
+        bool remount;
+        unsigned long sb_flags; /* MS_* of the file system: sync, ... */
         bool idmap, idmap_recursive;
         SpecIdMap *uid_maps, *gid_maps;
         size_t n_uid_maps, n_gid_maps;

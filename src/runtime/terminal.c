@@ -12,7 +12,7 @@
 #include "../basic/fd.h"
 #include "error.h"
 #include "kernel-call.h"
-#include "mounts.h"
+#include "mounts-legacy.h"
 #include "root-path.h"
 
 #ifndef DEVPTS_SUPER_MAGIC
@@ -104,7 +104,10 @@ int terminal_bind_console(int root_fd, int peer_fd) {
         if (target < 0)
                 return fail_errno(target, "terminal: /dev/console");
         tree = mount_clone(peer_fd, "", AT_EMPTY_PATH);
-        r = tree < 0 ? tree : mount_attach(tree, target);
+        if (tree == -ENOSYS)
+                r = legacy_bind(peer_fd, target, false);
+        else
+                r = tree < 0 ? tree : mount_attach(tree, target);
         return r < 0 ? fail_errno(r, "terminal: bind /dev/console") : 0;
 }
 

@@ -194,3 +194,36 @@ def test_without_clone3():
     assert "100000" in r.out and inode(first.pid, "pid") in r.out, r
     first.delete()
     b.delete()
+
+
+def test_without_openat2():
+    everything = "openat2,clone3,close_range," + outer_filter.MOUNT_API
+    for names in ("openat2", everything):
+        b = Bundle()
+        os.symlink("../run/resolv/stub", b.rootfs + "/etc/resolv.conf")
+        with open(b.path + "/file", "w") as f:
+            f.write("x\n")
+        b.config["mounts"].append({"destination": "/etc/resolv.conf", "source": b.path + "/file", "options": ["bind", "ro"]})
+        b.process["oomScoreAdj"] = 321
+        if names == "openat2":  # without fsopen() there is only the visible /proc, which is read-only by now
+            b.linux["sysctl"] = {"net.ipv4.ip_forward": "1"}
+        r = run_filtered(names, b, "cat /run/resolv/stub /proc/self/oom_score_adj /proc/sys/net/ipv4/ip_forward; stat -c %t:%T /proc/keys")
+        assert r.out == "x\n321\n%d\n1:3\n" % (names == "openat2"), (names, r)
+        # The attacks of test_runtime_attacks.py.
+        outside = b.path + "/outside"
+        os.makedirs(outside)
+        b = Bundle()
+        for name, target in (("dest", "/../../../../../.." + outside), ("abs", outside), ("rel", "../../../../../.." + outside)):
+            os.symlink(target, b.rootfs + "/" + name)
+            b.config["mounts"].append({"destination": "/%s/in" % name, "type": "tmpfs", "source": "x"})
+        run_filtered(names, b, "true")
+        assert os.listdir(outside) == [], "a directory was made outside the root"
+        for name in ("proc", "sys"):
+            b = Bundle()
+            os.rmdir(b.rootfs + "/" + name)
+            os.symlink("/tmp", b.rootfs + "/" + name)
+            assert "/" + name in run_filtered(names, b, "true", check=1).err
+        b = Bundle()
+        os.symlink("loop", b.rootfs + "/loop")
+        b.config["mounts"].append({"destination": "/loop/x", "type": "tmpfs", "source": "x"})
+        assert "loop" in run_filtered(names, b, "true", check=1).err

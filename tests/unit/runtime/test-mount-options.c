@@ -49,8 +49,24 @@ static void test_recursive(void **state) {
         assert_int_equal(m.rec_attr_set | m.rec_attr_clear, 0);
 }
 
-static void test_unsupported(void **state) {
-        (void) apply((const char *const[]) { "copy-symlink", NULL }, -EOPNOTSUPP);
+static void test_file_system_flags(void **state) {
+        SpecMount m = APPLY("sync", "lazytime", "acl", "silent", "loud", "defaults");
+
+        assert_int_equal(m.sb_flags, MS_SYNCHRONOUS | MS_LAZYTIME | MS_POSIXACL);
+        assert_null(m.data);
+        m = APPLY("sync", "async");
+        assert_int_equal(m.sb_flags, 0);
+}
+
+static void test_id_maps(void **state) {
+        SpecMount m = APPLY("idmap=uids=0-1-10#@10-11-10;gids=0-100-10");
+
+        assert_true(m.idmap && !m.idmap_recursive && m.n_uid_maps == 2 && m.n_gid_maps == 1);
+        assert_int_equal(m.uid_maps[1].inside, 10);
+        assert_int_equal(m.gid_maps[0].outside, 100);
+        assert_true(m.uid_maps[1].relative && !m.uid_maps[0].relative);
+        free(m.uid_maps);
+        free(m.gid_maps);
 }
 
 int main(void) {
@@ -58,7 +74,8 @@ int main(void) {
                 cmocka_unit_test(test_flags),
                 cmocka_unit_test(test_last_one_wins),
                 cmocka_unit_test(test_recursive),
-                cmocka_unit_test(test_unsupported),
+                cmocka_unit_test(test_file_system_flags),
+                cmocka_unit_test(test_id_maps),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
