@@ -9,11 +9,14 @@
 #include "descriptors.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../basic/fd.h"
 #include "error.h"
 #include "kernel-call.h"
+
+#define OPEN_FDS_MAX (1U << 20)
 
 static bool is_kept(int fd, const int *keep, size_t n) {
         for (size_t i = 0; i < n; i++)
@@ -44,6 +47,30 @@ static int next_kept(unsigned from, const int *keep, size_t n) {
 }
 
 /**
+ * descriptors_range - close_range(), also where an outer filter does not know that call.
+ * @on_exec: mark them close-on-exec instead.
+ *
+ * Return: 0, or -errno with a message.
+ */
+int descriptors_range(unsigned first, unsigned last, bool on_exec) {
+        struct rlimit limit;
+
+        if (sys_close_range(first, last, on_exec ? CLOSE_RANGE_CLOEXEC : 0) >= 0)
+                return 0;
+        if ((errno != ENOSYS && errno != EPERM) || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return fail_errno(errno, "close descriptors");
+        /* The limit may be the payload's already, below what is open: ours are few and low. */
+        for (unsigned fd = first; fd <= last && fd < MAX(limit.rlim_cur, (rlim_t) 1024) && fd < OPEN_FDS_MAX;
+             fd++) {
+                if (!on_exec)
+                        (void) close((int) fd);
+                else if (fcntl((int) fd, F_SETFD, FD_CLOEXEC) < 0 && errno != EBADF)
+                        return fail_errno(errno, "close descriptors");
+        }
+        return 0;
+}
+
+/**
  * descriptors_close_but - close all descriptors but 0 to 2, the @preserve_fds after them as far as they came
  * from our caller, and @keep, which may contain negative ones.
  *
@@ -56,12 +83,12 @@ int descriptors_close_but(const int *keep, size_t n, unsigned preserve_fds) {
         for (;;) {
                 int next = next_kept(from, keep, n);
 
-                if (next < 0 && sys_close_range(from, ~0U, 0) < 0)
-                        return fail_errno(errno, "close_range");
-                if (next < 0)
-                        return 0;
-                if ((unsigned) next > from && sys_close_range(from, (unsigned) next - 1, 0) < 0)
-                        return fail_errno(errno, "close_range");
+                int r = next < 0               ? descriptors_range(from, ~0U, false) :
+                        (unsigned) next > from ? descriptors_range(from, (unsigned) next - 1, false) :
+                                                 0;
+
+                if (r < 0 || next < 0)
+                        return r;
                 from = (unsigned) next + 1;
         }
 }

@@ -8,6 +8,7 @@
 
 #include "../basic/clock.h"
 #include "../basic/fd.h"
+#include "descriptors.h"
 #include "error.h"
 #include "kernel-call.h"
 #include "runtime-log.h"
@@ -23,7 +24,7 @@ static void exec_hook(const SpecHook *h, const char *directory, int state_fd) {
                 (void) dup2(null_fd, STDOUT_FILENO);
         else
                 (void) close(STDOUT_FILENO);
-        if (dup2(state_fd, STDIN_FILENO) >= 0 && sys_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) >= 0)
+        if (dup2(state_fd, STDIN_FILENO) >= 0 && descriptors_range(3, ~0U, true) >= 0)
                 execve(h->path,
                        (char *const *) (h->args && h->args[0] ? h->args : (const char **) only_path),
                        h->env ? (char *const *) h->env : environ);

@@ -22,6 +22,7 @@
 #include "../basic/file.h"
 #include "../basic/str.h"
 #include "caps.h"
+#include "descriptors.h"
 #include "error.h"
 #include "kernel-call.h"
 #include "label.h"
@@ -30,7 +31,6 @@
 #include "sched-attr.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define OPEN_FDS_MAX (1U << 20)
 #define PASSWD_SIZE_MAX (4 * 1024 * 1024)
 
 static int apply_rlimits(const SpecProcess *p) {
@@ -300,30 +300,12 @@ static int become_user(const SpecProcess *p) {
         return 0;
 }
 
-/* As close_range() would have it, where an outer filter does not know that call. */
-static int close_each_on_exec(unsigned first) {
-        struct rlimit limit;
-
-        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-                return negative_errno();
-        /* The limit may have been lowered below what is open: ours are few and low. */
-        for (unsigned fd = first; fd < MAX(limit.rlim_cur, (rlim_t) 1024) && fd < OPEN_FDS_MAX; fd++)
-                if (fcntl((int) fd, F_SETFD, FD_CLOEXEC) < 0 && errno != EBADF)
-                        return negative_errno();
-        return 0;
-}
-
 /**
  * process_keep_fds - let execve() close everything but 0, 1, 2 and @preserve_fds more. Before the filter is
  * loaded, which may not allow this.
  */
 int process_keep_fds(unsigned preserve_fds) {
-        int r = 0;
-
-        if (sys_close_range(3 + preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-                r = errno == ENOSYS || errno == EPERM ? close_each_on_exec(3 + preserve_fds)
-                                                      : negative_errno();
-        return r < 0 ? fail_errno(r, "close descriptors") : 0;
+        return descriptors_range(3 + preserve_fds, ~0U, true);
 }
 
 /**
