@@ -238,7 +238,9 @@ int cmd_update(const Globals *g, int argc, char **argv) {
             (r = state_load(g->root, id, true, &s)) < 0)
                 return r;
         status = state_status(&s);
-        if (status == STATUS_STOPPED || status == STATUS_CREATING || !s.cgroup)
+        if (status == STATUS_STOPPED || status == STATUS_CREATING)
                 return fail_text(ESRCH, "container not running: \"%s\" is %s", id, status_to_string(status));
+        if (!s.cgroup)
+                return cgroup_open(s.cgroup);
         return json_object_object_length(change) == 0 ? 0 : update(&s, change);
 }

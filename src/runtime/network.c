@@ -7,6 +7,7 @@
 #include "network.h"
 
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
@@ -30,9 +31,23 @@ int network_bring_up_loopback(void) {
         return ioctl(fd, SIOCSIFFLAGS, &ifr) < 0 ? fail_errno(errno, "bring up lo") : 0;
 }
 
+/* Root of a user namespace only may leave the host's network namespace, but not come back: it is not told
+ * whose it is either. */
+static bool may_return(void) {
+        static int known = -1;
+
+        if (known < 0) {
+                _cleanup_close_ int own = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC), owner = -EBADF;
+
+                owner = own < 0 ? -1 : ioctl(own, NS_GET_USERNS);
+                known = owner >= 0;
+        }
+        return known > 0;
+}
+
 /** network_is_apart - whether the parent makes the network namespace, and not the clone of the child. */
 bool network_is_apart(const Spec *s) {
-        return spec_has_new(s, NS_NET) && !s->ns[NS_USER].present;
+        return spec_has_new(s, NS_NET) && !s->ns[NS_USER].present && may_return();
 }
 
 /** network_make - the parent's side: make it and send it; we ourselves stay where we are. */
