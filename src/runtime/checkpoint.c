@@ -209,12 +209,14 @@ static int add_dump_options(CriuCall *c, const CheckpointOptions *o, const Spec 
         return r < 0 ? r : add_namespaces(c, s, st);
 }
 
-/* criu freezes the cgroup; one that died in between left it so. */
-static void thaw(const State *st) {
+/* criu freezes and thaws the cgroup, and one that died in between left it as it was then: what was paused is
+ * to be paused again, the rest is not. */
+static void freeze_as_before(const State *st, ContainerStatus before) {
         _cleanup_close_ int cgroup = cgroup_open(st->cgroup);
+        bool freeze = before == STATUS_PAUSED;
 
-        if (cgroup >= 0 && cgroup_is_frozen(cgroup) > 0)
-                (void) cgroup_freeze(cgroup, false);
+        if (cgroup >= 0 && cgroup_is_frozen(cgroup) != freeze)
+                (void) cgroup_freeze(cgroup, freeze);
 }
 
 static int dump(const CheckpointOptions *o, const State *st, ImageDir *d) {
@@ -239,12 +241,11 @@ static int dump(const CheckpointOptions *o, const State *st, ImageDir *d) {
         return r;
 }
 
-static int check(const CheckpointOptions *o, const State *st) {
-        ContainerStatus status = state_status(st);
+static int check(const CheckpointOptions *o, ContainerStatus status) {
         _cleanup_free_ char *path = NULL;
         int r;
 
-        if (status != STATUS_RUNNING)
+        if (status != STATUS_RUNNING && status != STATUS_PAUSED)
                 return fail_text(EINVAL, "cannot checkpoint container \"%s\" in the %s state", o->id,
                                  status_to_string(status));
         if (o->parent_path && o->parent_path[0] == '/')
@@ -258,16 +259,19 @@ static int check(const CheckpointOptions *o, const State *st) {
  * container_checkpoint - write a running container into a directory; without leave_running and pre_dump it
  * is gone then.
  *
- * Return: 0, or -errno with a message; the container runs on.
+ * Return: 0, or -errno with a message; the container runs on, or is paused as before.
  */
 int container_checkpoint(const CheckpointOptions *o) {
         ImageDir d = { .fd = -EBADF };
         _cleanup_state_ State st = STATE_INIT;
+        ContainerStatus status;
         int r;
 
         r = state_load(o->root, o->id, true, &st);
-        if (r >= 0)
-                r = check(o, &st);
+        if (r < 0)
+                return r;
+        status = state_status(&st);
+        r = check(o, status);
         if (r < 0)
                 return r;
         r = dump(o, &st, &d);
@@ -276,7 +280,7 @@ int container_checkpoint(const CheckpointOptions *o) {
 
                 if (d.fd >= 0)
                         discard_images(&d, o->criu.work_path && !streq(o->criu.work_path, d.path));
-                thaw(&st);
+                freeze_as_before(&st, status);
                 (void) fail_text(r, "%s", strempty(message));
         }
         (void) safe_close(d.fd);

@@ -135,7 +135,9 @@ static int parse_network_lock(const char *s, CriuNetworkLock *ret) {
 }
 
 /* Return: 0, or -errno with a message. */
-static int parse_common(int c, const char *name, CriuOptions *o) {
+static int parse_common(int c, char **argv, CriuOptions *o) {
+        _cleanup_free_ char *unknown = NULL;
+
         switch (c) {
         case OPT_IMAGE_PATH:
                 o->image_path = optarg;
@@ -170,12 +172,13 @@ static int parse_common(int c, const char *name, CriuOptions *o) {
         case OPT_LAZY_PAGES:
         case OPT_STATUS_FD:
         case OPT_PAGE_SERVER:
-                return fail_text(EOPNOTSUPP, "%s: --%s is not supported", name,
+                return fail_text(EOPNOTSUPP, "%s: --%s is not supported", argv[0],
                                  c == OPT_LAZY_PAGES ? "lazy-pages" :
                                  c == OPT_STATUS_FD  ? "status-fd" :
                                                        "page-server");
         default:
-                return command_usage(name, NULL);
+                unknown = str_concat("unknown option ", argv[optind - 1]);
+                return command_usage(argv[0], unknown);
         }
 }
 
@@ -198,7 +201,7 @@ int cmd_checkpoint(const Globals *g, int argc, char **argv) {
                         o.pre_dump = true;
                         break;
                 default:
-                        r = parse_common(c, argv[0], &o.criu);
+                        r = parse_common(c, argv, &o.criu);
                         if (r < 0)
                                 return r;
                 }
@@ -222,7 +225,8 @@ static int parse_restore(const Globals *g, int argc, char **argv, RestoreCommand
                                               .criu = { .image_path = DEFAULT_IMAGES,
                                                         .cgroup_mode = CRIU_CGROUP_SOFT } } };
         optind = 1;
-        while ((c = getopt_long(argc, argv, "+b:d", restore_options, NULL)) >= 0)
+        /* containerd says -no-subreaper, as runc takes one dash too. */
+        while ((c = getopt_long_only(argc, argv, "+b:d", restore_options, NULL)) >= 0)
                 switch (c) {
                 case 'b':
                         ret->options.create.bundle = optarg;
@@ -251,7 +255,7 @@ static int parse_restore(const Globals *g, int argc, char **argv, RestoreCommand
                 case OPT_NO_PIVOT:
                         return fail_text(EOPNOTSUPP, "restore: --no-pivot is not supported by criu");
                 default:
-                        r = parse_common(c, argv[0], &ret->options.criu);
+                        r = parse_common(c, argv, &ret->options.criu);
                         if (r < 0)
                                 return r;
                 }

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""podman container checkpoint and restore with our runtime (bed: trixie-peers)."""
+"""Checkpoints that podman and dockerd make with our runtime (bed: trixie-peers)."""
 import json
 import os
 
 import peers
-from harness import bed, needs, run, timeout, wait_for
-from peers import podman
+from harness import bed, needs, timeout, wait_for
+from peers import docker, podman
 
 COUNT = "i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.05; done"
 BEFORE = peers.container_cgroups()
@@ -82,3 +82,29 @@ def test_podman_output_and_terminal():
     podman("container", "restore", "cp-pipe")
     wait_for(lambda: len(podman("logs", "cp-pipe").out) > n, what="output after the restore")
     podman.remove("cp-pipe")
+
+
+@bed("trixie-peers")
+@needs("docker", "criu")
+@timeout(120)
+def test_docker():
+    """containerd pauses a container first, and says -no-subreaper."""
+    peers.start_dockerd(experimental=True)
+    try:
+        name = docker.detached("--network", "none", "busybox", "sh", "-c", COUNT)
+        read = lambda: int(docker.exec(name, "cat /count") or 0)
+        wait_for(lambda: read() >= 2)
+        before = read()
+        docker("checkpoint", "create", name, "one")
+        assert not docker.state(name)["Running"]
+        # Until containerd has collected what it wrote for the checkpoint, docker cannot give it the same again.
+        wait_for(lambda: docker("start", "--checkpoint", "one", name, check=None).code == 0, timeout=20)
+        n = read()
+        assert before <= n < before + 1000, (before, n)
+        wait_for(lambda: read() > n)
+        docker("checkpoint", "create", "--leave-running", name, "two")
+        n = read()
+        wait_for(lambda: read() > n)
+        docker.remove(name)
+    finally:
+        peers.stop_dockerd()
