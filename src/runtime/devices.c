@@ -80,7 +80,7 @@ static int bind_device(const SpecDevice *d, int parent_fd, const char *name) {
 
 static int make_device(const SpecDevice *d, int parent_fd, const char *name, bool may_make) {
         _cleanup_close_ int fd = -EBADF;
-        struct stat st;
+        struct stat st, dir;
         bool made;
 
         if (!may_make && !S_ISFIFO(d->mode))
@@ -97,6 +97,10 @@ static int make_device(const SpecDevice *d, int parent_fd, const char *name, boo
                 return fail_errno(errno, "device %s", d->path);
         if (!is_device(&st, d))
                 return fail_text(EEXIST, "device %s: something else is there", d->path);
+        if (fstat(parent_fd, &dir) < 0)
+                return fail_errno(errno, "device %s", d->path);
+        if (st.st_dev != dir.st_dev) /* bound by a mount of the configuration: the host's own node */
+                return 0;
         if (fchownat(fd, "", d->uid, d->gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
                 return fail_errno(errno, "owner of device %s", d->path);
         return 0;

@@ -7,6 +7,7 @@ import pty
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 
 import bundle
@@ -237,6 +238,17 @@ def test_dev():
                           {"path": "/opt/pipe", "type": "p"}]
     out = b.sh("stat -c '%t %T %a %u %g' /dev/fuse; stat -c %F /opt/pipe").out
     assert out == "a e5 600 7 8\nfifo\n", out
+
+
+def test_a_bound_device_keeps_its_owner():
+    b = Bundle()
+    device = b.path + "/node"
+    os.mknod(device, 0o600 | stat.S_IFCHR, os.makedev(10, 229))
+    os.chown(device, 5, 6)
+    b.config["mounts"].append({"destination": "/dev/fuse", "type": "bind", "source": device, "options": ["bind"]})
+    b.linux["devices"] = [{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "uid": 7, "gid": 8}]
+    assert b.sh("stat -c '%t %T %u %g' /dev/fuse").out == "a e5 5 6\n"
+    assert (os.stat(device).st_uid, os.stat(device).st_gid) == (5, 6)
 
 
 def test_device_filter():
