@@ -211,8 +211,7 @@ static pid_t clone_once(const InitContext *c, int cgroup_fd, Undo *u) {
 
         if (network_is_apart(c->spec))
                 flags &= ~(uint64_t) CLONE_NEWNET;
-
-        if (c->spec->ns[NS_USER].path)
+        if (namespaces_need_helper(c->spec))
                 return clone_in_joined_user(c->spec, flags, cgroup_fd, &u->pidfd);
         pid = cgroup_fd >= 0 && u->cgroup_made == 0 ? clone_and_move(flags, cgroup_fd, &u->pidfd) :
                                                       clone_into_cgroup(flags, cgroup_fd, &u->pidfd);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A user namespace given by path. Whoever joins one cannot come back, so a helper process does it, together
- * with the other namespaces given by path, and clones the container's first process from there: what is made
- * new belongs to the joined user namespace. CLONE_PARENT makes that process our child, and the helper ends.
+ * A user namespace given by path, or any namespace when we are in a user namespace ourselves. Whoever joins
+ * one cannot come back, so a helper process does it, together with the other namespaces given by path, and
+ * clones the container's first process from there: what is made new belongs to the joined user namespace.
+ * CLONE_PARENT makes that process our child, and the helper ends.
  */
 #include "join-user.h"
 
@@ -49,8 +50,7 @@ static pid_t helper_clone(const Spec *s, uint64_t flags, int cgroup_fd, int repl
 }
 
 /**
- * clone_in_joined_user - as clone_into_cgroup(), in the namespaces that the spec gives by path, the user
- * namespace among them.
+ * clone_in_joined_user - as clone_into_cgroup(), in the namespaces that the spec gives by path.
  *
  * Return: the pid, 0 in the child, or -errno with a message.
  */

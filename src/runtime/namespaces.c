@@ -11,6 +11,7 @@
 #include "../basic/file.h"
 #include "error.h"
 #include "kernel-call.h"
+#include "rootless.h"
 
 static const struct {
         uint64_t flag;
@@ -101,9 +102,23 @@ static int make_time_namespace(const Spec *s) {
 }
 
 /**
+ * namespaces_need_helper - whether whoever enters the namespaces given by path cannot come back: they or our
+ * own belong to a user namespace that gives no right to (podman without root starts us in one of its own).
+ */
+bool namespaces_need_helper(const Spec *s) {
+        bool any = spec_has_new(s, NS_TIME);
+
+        if (s->ns[NS_USER].path)
+                return true;
+        for (NamespaceKind k = 0; k < _NS_MAX; k++)
+                any = any || s->ns[k].path;
+        return any && rootless_in_user_namespace();
+}
+
+/**
  * namespaces_join - enter the namespaces given by path, and the new time namespace, so that the next child
- * is born in them. Joining happens before a new user namespace takes the right to. A user namespace is not
- * among them: see namespaces_enter().
+ * is born in them. Joining happens before a new user namespace takes the right to. Not when it takes a
+ * helper: see namespaces_enter().
  * @ret: for namespaces_leave(), valid also on failure.
  */
 int namespaces_join(const Spec *s, NamespaceJoin *ret) {
@@ -111,8 +126,8 @@ int namespaces_join(const Spec *s, NamespaceJoin *ret) {
 
         for (NamespaceKind k = 0; k < _NS_MAX; k++)
                 ret->own_fds[k] = -EBADF;
-        if (s->ns[NS_USER].path)
-                return 0; /* the helper of join-user.c joins them all */
+        if (namespaces_need_helper(s))
+                return 0; /* that of join-user.c joins them all */
         for (NamespaceKind k = 0; k < _NS_MAX; k++) {
                 if (!s->ns[k].path || k == NS_USER)
                         continue;
@@ -154,7 +169,7 @@ int namespaces_enter(const Spec *s) {
                         return r;
                 later[k] = r < 0;
         }
-        r = enter_user(s);
+        r = s->ns[NS_USER].path ? enter_user(s) : 0;
         for (NamespaceKind k = 0; r >= 0 && k < _NS_MAX; k++)
                 if (later[k])
                         r = enter_one(s, k);

@@ -11,6 +11,7 @@ uint64_t namespaces_clone_flags(const Spec *s);
 typedef struct NamespaceJoin {
         int own_fds[_NS_MAX];
 } NamespaceJoin;
+bool namespaces_need_helper(const Spec *s);
 int namespaces_join(const Spec *s, NamespaceJoin *ret);
 int namespaces_enter(const Spec *s);
 int namespaces_leave(NamespaceJoin *j);
