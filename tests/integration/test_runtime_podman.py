@@ -264,3 +264,56 @@ def test_systemd_manager():
     client.remove(name)
     wait_for(lambda: not os.path.exists("/sys/fs/cgroup" + path))
     assert client.sh("echo $$") == "1\n"
+
+
+class RootlessClient(peers.Client):
+    """podman of an ordinary user. Overlay takes rights that the bed has not to give."""
+
+    def __init__(self, user, uid, home):
+        super().__init__("podman", ("--runtime", peers.NAME, "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"))
+        self.prefix = ("setpriv", "--reuid", str(uid), "--regid", str(uid), "--init-groups", "env", "-i", "HOME=" + home,
+                       "PATH=/usr/bin:/bin:/usr/sbin", "XDG_RUNTIME_DIR=/run/user/%d" % uid, "CONTAINERS_CONF_OVERRIDE=" + peers.CONTAINERS_CONF)
+
+    def __call__(self, *args, **kw):
+        kw.setdefault("timeout", 60)
+        return run(*self.prefix, *self.command(*args), cwd="/", **kw)
+
+
+@timeout(120)
+@peers_bed
+def test_rootless_podman():
+    """podman starts us as root of a user namespace of its own, from which nobody returns to the host's namespaces."""
+    home, uid = "/var/lib/podmanuser", 7777
+    if run("id", "podmanuser", check=None).code != 0:
+        run("useradd", "-u", uid, "-d", home, "-m", "podmanuser")
+    for f in ("/etc/subuid", "/etc/subgid"):
+        with open(f) as file:
+            text = [l for l in file if not l.startswith("podmanuser:")]
+        with open(f, "w") as file:
+            file.writelines(text + ["podmanuser:2000000:65536\n"])
+    run("loginctl", "enable-linger", "podmanuser")
+    wait_for(lambda: os.path.isdir("/run/user/%d" % uid))
+    client = RootlessClient("podmanuser", uid, home)
+    os.chmod(peers.ARCHIVE, 0o644)
+    client("load", "-q", "-i", peers.ARCHIVE)
+    out = client.sh("id -u; cat /proc/self/uid_map; touch /x; stat -c %u /x; ls /sys/class/net; hostname; echo x >/dev/null",
+                    "--network", "none", "--hostname", "mine")
+    assert numbers(out.rpartition("lo\n")[0]) == [[0], [0, uid, 1], [1, 2000000, 65536], [0]] and out.endswith("lo\nmine\n"), out
+    assert client.sh("id -u; id -G", "--network", "none", "--userns", "keep-id") == "%d\n%d\n" % (uid, uid)
+    assert client.sh("id -u; id -G", "--network", "none", "-u", "1000:50", "--group-add", "33") == "1000\n50 33\n"
+    assert "ok\n" in client.sh("mount -t tmpfs x /www && echo ok; test -c /dev/full && echo >/dev/null", "--network", "none", "--privileged")
+    assert client.sh("id -u; cat /sys/class/net/lo/ifindex", "--network", "host") == "0\n1\n"
+    client.run("--network", "none", "busybox", "nosuch", check=127)
+    name = client.detached("--network", "none", "busybox", "sh", "-c", "trap 'exit 3' TERM; " + peers.LOOP)
+    assert client("exec", "-u", "1000", name, "sh", "-c", "id -u; exit 4", check=4).out == "1000\n"
+    other = client.sh("readlink /proc/self/ns/net; cat /proc/1/comm", "--network", "container:" + name, "--pid", "container:" + name)
+    assert other == os.readlink("/proc/%d/ns/net" % client.pid(name)) + "\nsh\n", other
+    with peers.Pty(*client.prefix, *client.command("exec", "-it", name, "sh")) as p:
+        p.expect("# ")
+        p.send("tty; exit 6\n")
+        p.expect("/dev/pts/0")
+        assert p.wait() == 6, p.output
+    client("stop", name)
+    assert client.state(name)["ExitCode"] == 3
+    client.remove("-a")
+    run("loginctl", "disable-linger", "podmanuser")
