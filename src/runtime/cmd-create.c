@@ -13,6 +13,7 @@
 #include "error.h"
 #include "foreground.h"
 #include "runtime-log.h"
+#include "systemd-cgroup.h"
 
 enum {
         OPT_PID_FILE = 256,
@@ -100,9 +101,14 @@ int cmd_create(const Globals *g, int argc, char **argv) {
         int r;
 
         r = parse(g, argc, argv, false, &o);
+        if (r >= 0 && g->systemd_cgroup)
+                r = systemd_scope_prepare();
         if (r >= 0)
                 r = bundle_load(o.create.bundle, &bundle);
-        return r < 0 ? r : container_create(&o.create, &bundle, &s, NULL);
+        if (r >= 0)
+                r = container_create(&o.create, &bundle, &s, NULL);
+        scope_helper_forget();
+        return r;
 }
 
 /* What failed goes, and what it said stays. */
@@ -177,11 +183,16 @@ int cmd_run(const Globals *g, int argc, char **argv) {
         if (r < 0)
                 return r;
         o.create.start = true;
-        r = bundle_load(o.create.bundle, &bundle);
-        if (r < 0)
-                return r;
-        if (!o.detach)
-                return run_foreground(&o, &bundle);
-        r = create_and_start(&o, &bundle, -EBADF, NULL, NULL);
-        return r < 0 ? r : 0;
+        o.create.stays = !o.detach;
+        r = g->systemd_cgroup ? systemd_scope_prepare() : 0;
+        if (r >= 0)
+                r = bundle_load(o.create.bundle, &bundle);
+        if (r >= 0 && !o.detach)
+                r = run_foreground(&o, &bundle);
+        else if (r >= 0) {
+                r = create_and_start(&o, &bundle, -EBADF, NULL, NULL);
+                r = r < 0 ? r : 0;
+        }
+        scope_helper_forget();
+        return r;
 }

@@ -10,6 +10,7 @@ typedef struct CreateOptions {
         const char *root, *id, *bundle, *pid_file, *console_socket, *pidfd_socket;
         bool no_pivot, no_new_keyring;
         bool systemd_cgroup; /* the cgroup is a scope of systemd */
+        bool stays;          /* the caller will delete the container too */
         unsigned preserve_fds, listen_fds; /* the latter are among the former */
         RootlessMode rootless;
         int console_fd; /* a connected socket that stands for console_socket, or -EBADF */

@@ -493,7 +493,7 @@ int container_create(const CreateOptions *o, Bundle *bundle, State *ret, StartLi
         Undo u = { .root = o->root, .id = o->id, .pidfd = -EBADF, .st = &st };
         int r;
 
-        if (o->systemd_cgroup && (r = systemd_scope_begin(&u.scope)) < 0)
+        if (o->systemd_cgroup && (r = systemd_scope_begin(&u.scope, o->stays)) < 0)
                 return r;
         r = create_check(&bundle->spec, o);
         if (r >= 0 && (r = state_make(o->root, o->id, &st)) >= 0) {

@@ -338,7 +338,7 @@ int container_restore(const RestoreOptions *o, Bundle *bundle, State *ret) {
 
         r = check(&x);
         if (r >= 0 && o->create.systemd_cgroup)
-                r = systemd_scope_begin(&u.scope);
+                r = systemd_scope_begin(&u.scope, false);
         if (r >= 0 && (r = state_make(o->create.root, o->create.id, &st)) >= 0) {
                 u.state = true;
                 r = create_fill_state(&bundle->spec, &o->create, &st);

@@ -2,7 +2,8 @@
 /*
  * Starting berth-runtime-scope and talking to it. It is started as early as possible: its dynamic linking
  * and its way to the manager happen while we parse, clone and mount. It is ended by SIGKILL, as it has
- * nothing to put away, and always reaped: nobody else may find a child he does not know.
+ * nothing to put away, and always reaped: nobody else may find a child he does not know. `run` parks the
+ * one of its create for its delete, but a helper without work ends by itself soon.
  */
 #include "scope-helper.h"
 
@@ -52,6 +53,33 @@ static _Noreturn void exec_helper(int fd, bool user, pid_t parent) {
         _exit(errno == ENOENT ? 127 : 126);
 }
 
+static ScopeHelper parked;
+
+/* Whether the parked helper can serve; one that has ended is put away. */
+static bool parked_serves(bool user) {
+        struct pollfd p = { .fd = parked.fd, .events = POLLIN };
+
+        if (parked.pid <= 0)
+                return false;
+        if (parked.user == user && poll(&p, 1, 0) == 0)
+                return true;
+        scope_helper_end(&parked);
+        return false;
+}
+
+/** scope_helper_park - keep the helper for the next scope_helper_start(). */
+void scope_helper_park(ScopeHelper *h) {
+        scope_helper_end(&parked);
+        parked = *h;
+        parked.reused = true;
+        *h = (ScopeHelper) {};
+}
+
+/** scope_helper_forget - end the parked helper, if there is one. */
+void scope_helper_forget(void) {
+        scope_helper_end(&parked);
+}
+
 /**
  * scope_helper_start - start the helper for the system's or the user's manager. That it cannot be executed
  * is told by scope_helper_wait().
@@ -60,9 +88,15 @@ int scope_helper_start(bool user, ScopeHelper *ret) {
         pid_t parent = getpid();
         int ends[2], r;
 
+        if (parked_serves(user)) {
+                *ret = parked;
+                parked = (ScopeHelper) {};
+                return 0;
+        }
         r = channel_pair(ends);
         if (r < 0)
                 return r;
+        *ret = (ScopeHelper) { .user = user };
         ret->pid = fork();
         if (ret->pid == 0) {
                 /* dup2() onto the socket's own descriptor, or over it, would lose it. */
@@ -79,6 +113,12 @@ int scope_helper_start(bool user, ScopeHelper *ret) {
                 return r;
         }
         ret->fd = ends[0];
+        ret->pidfd = sys_pidfd_open(ret->pid);
+        if (ret->pidfd < 0) {
+                r = fail_errno(errno, "pidfd of %s", SCOPE_HELPER_NAME);
+                scope_helper_end(ret);
+                return r;
+        }
         return 0;
 }
 
@@ -92,13 +132,18 @@ int scope_helper_send(ScopeHelper *h, const Buffer *request) {
         return 0;
 }
 
+static void put_away(ScopeHelper *h) {
+        (void) safe_close(h->fd);
+        (void) safe_close(h->pidfd);
+        *h = (ScopeHelper) {};
+}
+
 static int helper_ended(ScopeHelper *h) {
         int status = 0;
 
         while (waitpid(h->pid, &status, 0) < 0 && errno == EINTR)
                 ;
-        (void) safe_close(h->fd);
-        *h = (ScopeHelper) {};
+        put_away(h);
         if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
                 return fail_text(ENOENT, "the systemd cgroup driver needs %s: no such file", PROGRAM);
         if (WIFEXITED(status) && WEXITSTATUS(status) == 126)
@@ -143,13 +188,36 @@ int scope_helper_wait(ScopeHelper *h, const char *unit) {
                          strempty(fields_get(&m.fields, "message")));
 }
 
+/** scope_helper_call - send and wait, on a new helper if a parked one has just ended; for requests that may
+ * come twice. */
+int scope_helper_call(ScopeHelper *h, const Buffer *request, const char *unit) {
+        bool reused = h->reused, user = h->user;
+        int r = scope_helper_send(h, request);
+
+        if (r >= 0)
+                r = scope_helper_wait(h, unit);
+        if (r != -EPIPE || !reused)
+                return r;
+        scope_helper_end(h);
+        r = scope_helper_start(user, h);
+        if (r >= 0)
+                r = scope_helper_send(h, request);
+        return r < 0 ? r : scope_helper_wait(h, unit);
+}
+
+/** scope_helper_kill - the helper is not needed any more; scope_helper_end() waits for its end. */
+void scope_helper_kill(ScopeHelper *h) {
+        if (h->pid > 0)
+                (void) sys_pidfd_send_signal(h->pidfd, SIGKILL);
+}
+
 /** scope_helper_end - end the helper, if it runs; keeps fail_message(). */
 void scope_helper_end(ScopeHelper *h) {
         if (h->pid <= 0)
                 return;
-        (void) kill(h->pid, SIGKILL);
+        scope_helper_kill(h);
+        /* The wait of `run` for its payload may have reaped one that ended by itself. */
         while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
                 ;
-        (void) safe_close(h->fd);
-        *h = (ScopeHelper) {};
+        put_away(h);
 }

@@ -2,14 +2,18 @@
 /*
  * berth-runtime-scope: the bus calls of berth-runtime's systemd cgroup driver, in a program of its own so
  * that berth-runtime stays static. Started as `berth-runtime-scope system|user` with a SEQPACKET socket as
- * descriptor 3; answers requests (scope-request.h) until the other end is closed.
+ * descriptor 3; answers requests (scope-request.h) until the other end is closed, or a second has passed
+ * since the last one.
  */
+#include <poll.h>
 #include <stdio.h>
 
 #include "../basic/str.h"
 #include "../shared/message.h"
 #include "scope-bus.h"
 #include "scope-request.h"
+
+#define IDLE_MS 1000
 
 static int serve(ScopeBus *bus, const Message *m) {
         const char *verb = message_verb(m);
@@ -40,9 +44,15 @@ int main(int argc, char **argv) {
                 return 2;
         }
         scope_bus_open(&bus, streq(argv[1], "user"));
-        for (;;) {
+        for (bool served = false;; served = true) {
+                struct pollfd p = { .fd = SCOPE_HELPER_FD, .events = POLLIN };
                 _cleanup_message_ Message m = MESSAGE_INIT;
 
+                /* Signals of the bus pile up meanwhile, so not for long. */
+                while ((r = poll(&p, 1, served ? IDLE_MS : -1)) < 0 && errno == EINTR)
+                        ;
+                if (r <= 0)
+                        break;
                 r = message_receive(SCOPE_HELPER_FD, &m);
                 if (r <= 0)
                         break;

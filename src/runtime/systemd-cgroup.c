@@ -38,9 +38,24 @@ static bool manager_is_users(void) {
         return stat("/run/systemd", &st) >= 0 ? st.st_uid != geteuid() : geteuid() != 0;
 }
 
-/** systemd_scope_begin - start the helper, before there is anything to ask. */
-int systemd_scope_begin(SystemdScope *x) {
+/** systemd_scope_prepare - start the helper, before it is known whether there will be a container to ask
+ * for. Whoever calls this calls scope_helper_forget() at the end. */
+int systemd_scope_prepare(void) {
+        ScopeHelper h = {};
+        int r = scope_helper_start(manager_is_users(), &h);
+
+        if (r >= 0)
+                scope_helper_park(&h);
+        return r;
+}
+
+/**
+ * systemd_scope_begin - take the helper, or start it.
+ * @keep: park it when the container is created: this process will end the container too.
+ */
+int systemd_scope_begin(SystemdScope *x, bool keep) {
         x->used = true;
+        x->keep = keep;
         x->user = manager_is_users();
         return scope_helper_start(x->user, &x->helper);
 }
@@ -164,6 +179,8 @@ int systemd_scope_enter(SystemdScope *x, const Spec *s, State *st, pid_t pid) {
         if (!last || !streq(last + 1, st->scope))
                 return fail_text(EIO, "systemd did not move process %d to %s: it is in %s", (int) pid,
                                  st->scope, path);
+        if (!x->keep)
+                scope_helper_kill(&x->helper);
         st->cgroup = TAKE_PTR(path);
         fd = cgroup_open(st->cgroup);
         if (fd < 0)
@@ -190,9 +207,7 @@ static int stop_unit(ScopeHelper *h, const State *st) {
         }
         if (r >= 0 && annotated(st, COLLECT_ANNOTATION))
                 r = fields_put(&b, '\n', "reset", "1");
-        if (r >= 0)
-                r = scope_helper_send(h, &b);
-        return r < 0 ? r : scope_helper_wait(h, st->scope);
+        return r < 0 ? r : scope_helper_call(h, &b, st->scope);
 }
 
 /** systemd_scope_undo - take the scope of a failed create away; its processes are dead. Keeps
@@ -203,16 +218,17 @@ void systemd_scope_undo(SystemdScope *x, const State *st) {
         if (!x->made)
                 return;
         message = strdup(fail_message());
-        if (x->helper.pid > 0)
-                (void) stop_unit(&x->helper, st);
-        else
-                (void) systemd_scope_remove(st);
+        /* Another helper: this one may have been ended already. */
+        (void) systemd_scope_remove(st);
         (void) fail_text(EIO, "%s", strempty(message));
 }
 
-/** systemd_scope_done - end the helper. */
+/** systemd_scope_done - end the helper, or park it for the end of the container. */
 void systemd_scope_done(SystemdScope *x) {
-        scope_helper_end(&x->helper);
+        if (x->keep && x->helper.pid > 0)
+                scope_helper_park(&x->helper);
+        else
+                scope_helper_end(&x->helper);
         x->slice = mfree(x->slice);
 }
 
@@ -259,7 +275,5 @@ int systemd_scope_update(const State *st, const Resources *r, json_object *devic
         if (b.size == before)
                 return 0;
         q = scope_helper_start(st->scope_user, &h);
-        if (q >= 0)
-                q = scope_helper_send(&h, &b);
-        return q < 0 ? q : scope_helper_wait(&h, st->scope);
+        return q < 0 ? q : scope_helper_call(&h, &b, st->scope);
 }

@@ -11,11 +11,13 @@ typedef struct SystemdScope {
         ScopeHelper helper;
         bool used; /* this driver is asked for */
         bool user; /* the user's manager, not the system's */
+        bool keep; /* the helper, for the end of the container */
         bool made; /* systemd was asked for the scope and may have made it */
         char *slice;
 } SystemdScope;
 
-int systemd_scope_begin(SystemdScope *x);
+int systemd_scope_prepare(void);
+int systemd_scope_begin(SystemdScope *x, bool keep);
 int systemd_scope_name(SystemdScope *x, const Spec *s, State *st);
 int systemd_scope_request(SystemdScope *x, const Spec *s, const State *st, pid_t pid);
 int systemd_scope_enter(SystemdScope *x, const Spec *s, State *st, pid_t pid);

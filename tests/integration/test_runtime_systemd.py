@@ -218,7 +218,7 @@ def test_killed_create_stays_deletable():
 def test_no_helper_is_left_and_none_means_an_error():
     helper = "/usr/libexec/berth/berth-runtime-scope"
     b = Scoped("true").create()
-    assert run("pgrep", "-f", helper.rsplit("/", 1)[1], check=None).out == ""
+    assert not helpers()
     b.delete()
     os.rename(helper, helper + ".away")
     try:
@@ -497,3 +497,56 @@ def test_a_payload_that_makes_cgroups_of_its_own():
     rt("update", "--pids-limit", "30", b.id)
     assert file_of(b, "pids.max") == "30"
     b.delete()
+
+
+# --- the helper that `run` keeps -------------------------------------------------------------------------
+
+def helpers():
+    return run("pgrep", "-x", "berth-runtime-s", check=None).out.split()
+
+
+def test_a_long_run_keeps_no_helper():
+    b = Scoped()
+    b.process["args"] = ["sh", "-c", "echo up; read x"]
+    b.save()
+    p = subprocess.Popen([RUNTIME, "--root", ROOT, "--systemd-cgroup", "run", "--bundle", b.path, b.id],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert p.stdout.readline() == b"up\n"
+    wait_for(lambda: not helpers(), what="the helper to end")
+    p.communicate(b"x\n", timeout=30)
+    assert p.returncode == 0
+    b.gone()
+
+
+def test_a_killed_helper_is_replaced():
+    b = Scoped()
+    b.process["args"] = ["sh", "-c", "echo up; read x"]
+    b.save()
+    p = subprocess.Popen([RUNTIME, "--root", ROOT, "--systemd-cgroup", "run", "--bundle", b.path, b.id],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert p.stdout.readline() == b"up\n"
+    for pid in helpers():
+        os.kill(int(pid), signal.SIGKILL)
+    p.communicate(b"x\n", timeout=30)
+    assert p.returncode == 0
+    b.gone()
+
+
+def test_run_keep_and_detach():
+    b = Scoped("sh", "-c", "exit 5").save()
+    rt("--systemd-cgroup", "run", "--keep", "--bundle", b.path, b.id, check=5)
+    assert b.state()["status"] == "stopped"
+    rt("delete", b.id)
+    b.gone()
+    b = Scoped("sleep", "1000").save()
+    with open(b.path + "/out", "ab") as out:
+        subprocess.run([RUNTIME, "--root", ROOT, "--systemd-cgroup", "run", "--detach", "--bundle", b.path, b.id],
+                       stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=30, check=True)
+    assert not helpers() and b.state()["status"] == "running" and b.show("ActiveState") == "active"
+    b.delete()
+    # A failure before there is anything to ask systemd.
+    b = Scoped().save()
+    with open(b.path + "/config.json", "w") as f:
+        f.write("{")
+    assert "not valid JSON" in rt("--systemd-cgroup", "run", "--bundle", b.path, b.id, check=1).err
+    assert not helpers()
