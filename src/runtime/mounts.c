@@ -352,6 +352,31 @@ static int make_kernel_fs(const MountContext *c, const SpecMount *m) {
         return fd;
 }
 
+/*
+ * What a process of the user namespace clones for itself keeps the flags that the host's mounts have
+ * (read-only, nosuid, ...), and what is mounted below, locked: no capability in the container takes them
+ * away. The parent's clone has no such locks; it is for what only the parent can reach, for id mappings, and
+ * where config.json asks for flags that a lock forbids.
+ */
+static int pick_source(const MountContext *c, size_t i) {
+        const SpecMount *m = &c->spec->mounts[i];
+        int fd, parents = c->source_fds ? c->source_fds[i] : -EBADF;
+
+        if (parents < 0)
+                return open_source(m, c->bundle);
+        if (m->idmap || m->rec_attr_clear != 0)
+                return parents;
+        fd = open_source(m, c->bundle);
+        if (fd < 0)
+                return parents;
+        if (mount_set_attr(fd, m->attr_set, m->attr_clear, false) < 0) {
+                (void) close(fd);
+                return parents;
+        }
+        (void) close(parents);
+        return fd;
+}
+
 static int make_mount(const MountContext *c, size_t i, bool *ret_directory) {
         const SpecMount *m = &c->spec->mounts[i];
         struct stat st;
@@ -360,7 +385,7 @@ static int make_mount(const MountContext *c, size_t i, bool *ret_directory) {
         *ret_directory = true;
         if (!m->bind)
                 return is_cgroup(m) ? make_cgroup(c, m) : make_kernel_fs(c, m);
-        fd = c->source_fds && c->source_fds[i] >= 0 ? c->source_fds[i] : open_source(m, c->bundle);
+        fd = pick_source(c, i);
         if (fd < 0)
                 return fd;
         if (fstat(fd, &st) < 0) {

@@ -155,6 +155,33 @@ def test_sources_that_only_root_can_reach():
     assert r.out == "seen\n" and "ead-only file system" in r.err, r
 
 
+def test_flags_of_the_hosts_mounts_stay():
+    """CAP_SYS_ADMIN in the container takes neither flags off, nor mounts away, that the host has put there."""
+    top = TOP + "/locked"
+    os.mkdir(top)
+    run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", top)
+    os.mkdir(top + "/sub")
+    with open(top + "/sub/hidden", "w") as f:
+        f.write("x")
+    run("mount", "-t", "tmpfs", "tmpfs", top + "/sub")
+    run("mount", "-o", "remount,bind,ro,nosuid", top)
+    try:
+        b = MappedBundle()
+        b.caps("CAP_SYS_ADMIN")
+        b.config["mounts"].append({"destination": "/locked", "type": "bind", "source": top, "options": ["rbind"]})
+        script = ("mount -o remount,bind,rw,nosuid /locked && echo writable; mount -o remount,bind,ro,suid /locked; grep ' /locked ' /proc/self/mountinfo;"
+                  "umount /locked/sub && echo unhidden; ls /locked/sub; ls -d /locked/sub; true")
+        r = b.sh(script)
+        assert r.out.split()[5] == "ro,nosuid,relatime" and r.out.endswith("\n/locked/sub\n") and "hidden" not in r.out, r
+        # What config.json asks for is not the host's, and an explicit wish of root's holds.
+        b.config["mounts"][-1]["options"] = ["rbind", "noatime", "rw"]
+        r = b.sh("grep ' /locked ' /proc/self/mountinfo; touch /locked/x; true")
+        assert r.out.split()[5].startswith("rw") and "noatime" in r.out, r
+    finally:
+        run("umount", top + "/sub")
+        run("umount", top)
+
+
 def test_nothing_of_the_host_by_capabilities():
     b = MappedBundle()
     b.caps("CAP_SYS_ADMIN", "CAP_MKNOD", "CAP_NET_ADMIN", "CAP_SYS_TIME", "CAP_SYS_MODULE", "CAP_SYS_BOOT", "CAP_SYSLOG")
