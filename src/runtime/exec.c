@@ -33,6 +33,7 @@
 #include "runtime-log.h"
 #include "seccomp-cache.h"
 #include "state.h"
+#include "systemd-cgroup.h"
 #include "terminal.h"
 
 typedef struct ExecContext {
@@ -147,7 +148,7 @@ static int open_cgroup(const ExecOptions *o, const State *s) {
                                              o->cgroup, s->id) :
                                    -EBADF;
         if (!o->cgroup)
-                return cgroup_open(s->cgroup);
+                return systemd_scope_open_inner(s);
         if (strchr(o->cgroup, ':'))
                 return fail_text(
                                 EINVAL,

@@ -189,6 +189,20 @@ int systemd_scope_enter(SystemdScope *x, const Spec *s, State *st, pid_t pid) {
         return r < 0 ? r : TAKE_FD(fd);
 }
 
+/** systemd_scope_open_inner - the cgroup for further processes of any container: its own, or the one below
+ * its scope. Return: a descriptor, or -errno with a message. */
+int systemd_scope_open_inner(const State *st) {
+        const char *name = st->scope && st->annotations ?
+                                           json_string_or(st->annotations, SUBGROUP_ANNOTATION, "") :
+                                           "";
+        _cleanup_free_ char *path = NULL;
+
+        if (isempty(name))
+                return cgroup_open(st->cgroup);
+        path = str_concat(st->cgroup, "/", name);
+        return path ? cgroup_open(path) : -ENOMEM;
+}
+
 static bool annotated(const State *st, const char *key) {
         return st->annotations && json_get(st->annotations, key);
 }

@@ -24,5 +24,6 @@ int systemd_scope_enter(SystemdScope *x, const Spec *s, State *st, pid_t pid);
 void systemd_scope_undo(SystemdScope *x, const State *st);
 void systemd_scope_done(SystemdScope *x);
 
+int systemd_scope_open_inner(const State *st);
 int systemd_scope_remove(const State *st);
 int systemd_scope_update(const State *st, const Resources *r, json_object *devices);
