@@ -179,3 +179,31 @@ int cgroup_explain_missing(const char *path, const char *file) {
         return fail_text(EOPNOTSUPP, "cgroup %s: can't set \"%s\": controller \"%s\" has no such file here",
                          path, file, controller);
 }
+
+/**
+ * cgroup_explain_entry - why a process could not be put into a cgroup.
+ * @error: what the kernel said.
+ *
+ * Return: -|error| with a message when the state of the cgroup is the reason, else 0 and the last message
+ * stays.
+ */
+int cgroup_explain_entry(int cgroup_fd, const char *path, int error) {
+        _cleanup_free_ char *type = NULL, *enabled = NULL;
+
+        if ((error != -EOPNOTSUPP && error != -EBUSY) || cgroup_fd < 0)
+                return 0;
+        if (read_file_at(cgroup_fd, "cgroup.type", LIST_MAX, &type, NULL) >= 0 && !streq(type, "domain\n")) {
+                type[strcspn(type, "\n")] = 0;
+                return fail_text(error,
+                                 "cannot enter cgroup %s: its type is \"%s\", for a cgroup above it is in "
+                                 "threaded mode",
+                                 path, type);
+        }
+        if (error == -EBUSY &&
+            read_file_at(cgroup_fd, "cgroup.subtree_control", LIST_MAX, &enabled, NULL) >= 0 && enabled[0])
+                return fail_text(
+                                error,
+                                "cannot enter cgroup %s: controllers are enabled for the cgroups below it: %.*s",
+                                path, (int) strcspn(enabled, "\n"), enabled);
+        return 0;
+}

@@ -160,7 +160,10 @@ static int write_cpu(const Target *t, const Resources *r) {
         /* An idle group takes no weight, and becoming idle forgets it. */
         if (r->cpu_idle == 0 && (q = put_limit(t, "cpu.idle", 0)) < 0)
                 return q;
-        if ((q = put_limit(t, "cpu.weight", r->cpu_weight)) < 0)
+        q = put_limit(t, "cpu.weight", r->cpu_weight);
+        if (q == -EINVAL && get_number(t, "cpu.idle") == 1)
+                return fail_text(q, "cgroup %s: cpu.weight cannot be set as long as cpu.idle is 1", t->path);
+        if (q < 0)
                 return q;
         if (r->cpu_idle == 1 && (q = put_limit(t, "cpu.idle", 1)) < 0)
                 return q;

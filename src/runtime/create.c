@@ -21,6 +21,7 @@
 #include "../basic/file.h"
 #include "../basic/str.h"
 #include "activation.h"
+#include "cgroup-controllers.h"
 #include "cgroup-owner.h"
 #include "cgroup-resources.h"
 #include "cgroup.h"
@@ -221,7 +222,10 @@ static pid_t clone_once(const InitContext *c, int cgroup_fd, Undo *u) {
 /* The same, with what may be done about a cgroup that we may not use. */
 static pid_t clone_init(InitContext *c, State *st, Undo *u) {
         pid_t pid = clone_once(c, c->cgroup_fd, u);
+        int q = pid < 0 ? cgroup_explain_entry(c->cgroup_fd, st->cgroup, (int) pid) : 0;
 
+        if (q < 0)
+                return q;
         if (pid == -EACCES && c->cgroup_fd >= 0) {
                 int r = fail_errno(EACCES, "move into cgroup %s", st->cgroup);
 

@@ -106,6 +106,36 @@ def test_cgroup_that_is_not_empty_or_not_clean():
         b.fails("cgroup")
 
 
+def test_cgroups_that_cannot_be_entered():
+    path = CGROUP + "/berth-test-threads"
+    os.makedirs(path + "/t")
+    try:
+        with open(path + "/t/cgroup.type", "w") as f:
+            f.write("threaded")
+        b = Bundle("true")
+        b.linux["cgroupsPath"] = "/berth-test-threads/c"
+        b.fails('its type is "domain invalid"')
+        os.mkdir(path + "/c")
+        b.fails('its type is "domain invalid"')
+    finally:
+        for d in ("/c", "/t", ""):
+            if os.path.isdir(path + d):
+                os.rmdir(path + d)
+    with open(CGROUP + "/cgroup.controllers") as f:
+        controllers = f.read().split()
+    domain = [c for c in ("memory", "hugetlb", "io") if c in controllers]
+    if domain:
+        os.makedirs(path)
+        with open(CGROUP + "/cgroup.subtree_control", "w") as f:
+            f.write("+" + domain[0])
+        with open(path + "/cgroup.subtree_control", "w") as f:
+            f.write("+" + domain[0])
+        b = Bundle("true")
+        b.linux["cgroupsPath"] = "/berth-test-threads"
+        b.fails("controllers are enabled for the cgroups below it: " + domain[0])
+        os.rmdir(path)
+
+
 @needs("controllers")
 def test_all_controllers_work_from_the_start():
     with open(CGROUP + "/cgroup.controllers") as f:
@@ -287,6 +317,41 @@ def test_hugetlb_and_rdma():
     limited("true", hugepageLimits=[{"pageSize": "3MB", "limit": 1}]).fails("hugetlb.3MB.max")
     # No such device in the machine: the kernel is asked, and says so.
     limited("true", rdma={"mlx9_9": {"hcaHandles": 3}}).fails("rdma")
+
+
+@needs("controllers")
+def test_hugetlb_is_enforced():
+    try:
+        with open("/proc/sys/vm/nr_hugepages", "w") as f:
+            f.write("4")
+        b = limited("sh", "-c", "fallocate -l 2097152 /huge/a && echo one; fallocate -l 4194304 /huge/b || echo refused",
+                    hugepageLimits=[{"pageSize": "2MB", "limit": 4 * MB}])
+        b.config["mounts"].append({"destination": "/huge", "type": "hugetlbfs", "source": "x", "options": ["pagesize=2M"]})
+        os.symlink("busybox", b.rootfs + "/bin/fallocate")
+        b.create().start()
+        b.wait()
+        assert b.out().split("\n")[0] == "one" and "refused" in b.out(), b.out()
+        # Pages in files stay when the process is gone.
+        data = json.loads(run("sh", "-c", "cat %s/berth-test/%s/hugetlb.2MB.events | sed 's/max //'" % (CGROUP, b.id)).out)
+        assert data >= 1
+        b.delete()
+    finally:
+        with open("/proc/sys/vm/nr_hugepages", "w") as f:
+            f.write("0")
+
+
+@needs("controllers")
+def test_io_max_throttles():
+    major, minor = disk()
+    b = limited("sh", "-c", "dd if=/dev/zero of=/file bs=65536 count=32 conv=fsync 2>/dev/null",
+                blockIO={"throttleWriteBpsDevice": [{"major": major, "minor": minor, "rate": 500000}]}).create()
+    started = time.monotonic()
+    b.start()
+    b.wait()
+    assert time.monotonic() - started > 2.5, "2 MB at 0.5 MB/s in %.1f s" % (time.monotonic() - started)
+    stats = json.loads(run("cat", "%s/berth-test/%s/io.stat" % (CGROUP, b.id)).out.split("wbytes=")[1].split()[0])
+    assert stats >= 2 * MB
+    b.delete()
 
 
 @needs("controllers")
