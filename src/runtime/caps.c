@@ -77,6 +77,15 @@ void caps_add(uint64_t *set, const char *name) {
         runtime_warning("ignoring unknown capability \"%s\"", name);
 }
 
+/** caps_any - whether this thread holds, or could pass on, any capability at all. */
+bool caps_any(void) {
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct d[2] = {};
+
+        return syscall(SYS_capget, &header, d) < 0 ||
+               (d[0].permitted | d[1].permitted | d[0].inheritable | d[1].inheritable) != 0;
+}
+
 /** caps_have - whether @cap is in the effective set of this thread. */
 bool caps_have(unsigned cap) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };

@@ -519,11 +519,16 @@ def test_seccomp_and_hooks():
 # --- defences --------------------------------------------------------------------------------------------
 
 def test_own_program_cannot_be_written():
-    """The user owns the program, so root of the container could write to it, were it not a sealed copy."""
+    """Root of the container is who may write to it by its owner or its mode, were it not a sealed copy."""
+    for owner, mode in ((UID, 0o755), (0, 0o777)):
+        attack_own_program(owner, mode)
+
+
+def attack_own_program(owner, mode):
     path = HOME + "/runtime"
     shutil.copy(shutil.which(RUNTIME), path)
-    os.chown(path, UID, UID)
-    os.chmod(path, 0o755)
+    os.chown(path, owner, owner)
+    os.chmod(path, mode)
     with open(path, "rb") as f:
         before = f.read()
     b = UserBundle("sh", "-c", "for i in $(seq 300); do for p in /proc/[0-9]*/exe; do echo x > $p; done; done 2> /dev/null; true")
@@ -540,6 +545,21 @@ def test_own_program_cannot_be_written():
     b.sh("echo >> /runtime")
     with open(path, "rb") as f:
         assert f.read() == before + b"\n"
+
+
+def test_own_program_of_root():
+    """What only root may write is run as it is: no copy. The payload cannot write to it."""
+    path = shutil.which(RUNTIME)
+    before = os.stat(path)
+    b = UserBundle("sleep", "1000").create(start=False)
+    assert os.readlink("/proc/%d/exe" % b.pid) == path
+    rt("start", b.id)
+    b.config["mounts"].append({"destination": "/runtime", "type": "bind", "source": path, "options": ["bind"]})
+    b.delete()
+    r = b.sh("echo x >> /runtime; chmod 777 /runtime; mount -o remount,rw /runtime", check=None)
+    assert r.code != 0 and len(r.err.splitlines()) == 3, r
+    after = os.stat(path)
+    assert (before.st_mtime_ns, before.st_mode, before.st_size) == (after.st_mtime_ns, after.st_mode, after.st_size)
 
 
 def test_created_process_is_closed_to_its_user():
