@@ -43,6 +43,9 @@ static int enter_user_namespace(const InitContext *c) {
         r = spec_has_new(c->spec, NS_USER) ? channel_expect(c->channel_fd, CHANNEL_MAPPED) : 0;
         if (r < 0)
                 return r;
+        r = namespaces_enter_new_time(c->spec);
+        if (r < 0)
+                return r;
         /* `create` may have had to open us to its user for the mappings. */
         if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
                 return fail_errno(errno, "become non-dumpable");

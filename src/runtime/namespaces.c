@@ -137,7 +137,7 @@ int namespaces_join(const Spec *s, NamespaceJoin *ret) {
                 if (r < 0)
                         return r;
         }
-        if (!spec_has_new(s, NS_TIME))
+        if (!spec_has_new(s, NS_TIME) || spec_has_new(s, NS_USER))
                 return 0;
         r = save_own(ret, NS_TIME);
         return r < 0 ? r : make_time_namespace(s);
@@ -173,7 +173,27 @@ int namespaces_enter(const Spec *s) {
         for (NamespaceKind k = 0; r >= 0 && k < _NS_MAX; k++)
                 if (later[k])
                         r = enter_one(s, k);
-        return r < 0 ? r : make_time_namespace(s);
+        return r < 0 || spec_has_new(s, NS_USER) ? r : make_time_namespace(s);
+}
+
+/**
+ * namespaces_enter_new_time - make and enter the new time namespace from inside of the new user namespace,
+ * which is to own it. Only from inside has an ordinary user the right to. Comes before the ids are changed:
+ * the file for the offsets belongs to who we were.
+ */
+int namespaces_enter_new_time(const Spec *s) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (!spec_has_new(s, NS_TIME) || !spec_has_new(s, NS_USER))
+                return 0;
+        r = make_time_namespace(s);
+        if (r < 0)
+                return r;
+        fd = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || setns(fd, CLONE_NEWTIME) < 0)
+                return fail_errno(errno, "enter the new time namespace");
+        return 0;
 }
 
 /** namespaces_leave - go back to where namespaces_join() came from. */

@@ -14,4 +14,5 @@ typedef struct NamespaceJoin {
 bool namespaces_need_helper(const Spec *s);
 int namespaces_join(const Spec *s, NamespaceJoin *ret);
 int namespaces_enter(const Spec *s);
+int namespaces_enter_new_time(const Spec *s);
 int namespaces_leave(NamespaceJoin *j);

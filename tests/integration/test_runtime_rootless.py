@@ -422,6 +422,27 @@ def test_delegated_cgroup_by_path(top):
         os.rmdir(top + "/deep")
 
 
+@needs("controllers")
+@in_user_cgroup
+def test_limits_in_a_delegated_cgroup(top):
+    with open(os.path.dirname(top) + "/cgroup.subtree_control", "w") as f:
+        f.write("+pids +memory")
+    b = UserBundle("sh", "-c", "sleep 1000 & sleep 1000 & sleep 1000 & sleep 1000 & wait")
+    b.linux["resources"] = {"pids": {"limit": 3}, "memory": {"limit": 64 << 20}, "devices": [{"allow": False, "access": "rwm"}]}
+    b.create()
+    cgroup = "%s/%s" % (top, b.id)
+    with open(cgroup + "/pids.max") as f, open(cgroup + "/memory.max") as g:
+        assert (f.read(), g.read()) == ("3\n", "%d\n" % (64 << 20))
+    wait_for(lambda: "can't fork" in b.out(), what="a fork that fails")
+    rt("update", "--pids-limit", "20", b.id)
+    with open(cgroup + "/pids.max") as f:
+        assert f.read() == "20\n"
+    assert json.loads(rt("events", "--stats", b.id).out)["data"]["pids"]["limit"] == 20
+    b.delete()
+    b.linux["resources"] = {"cpu": {"cpus": "0"}}
+    b.fails("cpuset")
+
+
 @in_user_cgroup
 def test_cgroup_that_cannot_be_entered(top):
     """A path inside the user's tree, named by a caller outside of it: the kernel lets nobody cross."""
@@ -498,6 +519,33 @@ def test_oom_score_and_limits():
     b.process["oomScoreAdj"] = -999
     r = b.sh("cat /proc/self/oom_score_adj")
     assert "warning: oomScoreAdj -999 could not be set: Permission denied" in r.err and r.out != "-999\n", r
+
+
+def test_time_offsets():
+    b = UserBundle("sleep", "1000")
+    b.linux["namespaces"].append({"type": "time"})
+    b.linux["timeOffsets"] = {"boottime": {"secs": 2000000}, "monotonic": {"secs": 3000000, "nanosecs": 7}}
+    b.create()
+    r = rt("exec", b.id, "cat", "/proc/uptime", "/proc/1/timens_offsets")
+    with open("/proc/uptime") as f:
+        assert abs(float(r.out.split()[0]) - float(f.read().split()[0]) - 2000000) < 60, r
+    assert [w for w in r.out.split() if w in ("2000000", "3000000", "7")] == ["3000000", "7", "2000000"], r
+    b.delete()
+
+
+def test_namespaces_of_another_container():
+    """The containers of a pod: the second one joins what the first one has, its user namespace first."""
+    first = UserBundle("sleep", "1000").create()
+    b = UserBundle("sh", "-c", "hostname; id -u; ls -d /proc/[0-9]* | wc -l; cat /proc/1/cmdline; for n in user ipc uts net; do readlink /proc/self/ns/$n; done")
+    ns_without(b, "user", "ipc", "uts", "network", "pid")
+    for kind, name in (("user", "user"), ("ipc", "ipc"), ("uts", "uts"), ("network", "net"), ("pid", "pid")):
+        b.linux["namespaces"].append({"type": kind, "path": "/proc/%d/ns/%s" % (first.pid, name)})
+    del b.config["hostname"]
+    r = b.run()
+    assert r.out.startswith("box\n0\n") and "sleep" in r.out, r
+    for name in ("user", "ipc", "uts", "net"):
+        assert os.readlink("/proc/%d/ns/%s" % (first.pid, name)) in r.out, (name, r)
+    first.delete()
 
 
 def test_seccomp_and_hooks():

@@ -224,7 +224,7 @@ def test_limits_beyond_the_callers():
     b.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 5000, "hard": 6000}]
     b.save()
     command = ["sh", "-c", "ulimit -n 4000; exec \"$@\"", "sh", RUNTIME, "--root", bundle.ROOT]
-    run(["sh", "-c", "\"$@\" > /dev/null", "sh"] + command + ["run", "--detach", "--bundle", b.path, b.id])
+    run(["sh", "-c", "\"$@\" > /dev/null 2>&1", "sh"] + command + ["run", "--detach", "--bundle", b.path, b.id])
     r = rt("exec", b.id, "sh", "-c", "cat /proc/1/limits /proc/1/oom_score_adj")
     assert "5000                 6000" in r.out and r.out.endswith("-500\n"), r
     r = run(command + ["exec", b.id, "sh", "-c", "ulimit -n; ulimit -Hn; cat /proc/self/oom_score_adj"])
@@ -236,9 +236,13 @@ def test_time_offsets():
     b = MappedBundle()
     b.linux["namespaces"].append({"type": "time"})
     b.linux["timeOffsets"] = {"boottime": {"secs": 1000000, "nanosecs": 5}}
-    r = b.sh("cat /proc/uptime; cat /proc/self/timens_offsets")
+    b.process["args"] = ["sleep", "1000"]
+    b.create().start()
+    r = rt("exec", b.id, "cat", "/proc/uptime", "/proc/1/timens_offsets")
     with open("/proc/uptime") as f:
         assert abs(float(r.out.split()[0]) - float(f.read().split()[0]) - 1000000) < 60, r
+    assert r.out.split()[-3:] == ["boottime", "1000000", "5"], r
+    b.delete()
 
 
 def test_sysctl():
