@@ -69,6 +69,7 @@ static int add_linux(json_object *root) {
             (r = json_set_bool(cgroup, "rdma", true)) < 0 || (r = add_seccomp(o)) < 0 ||
             (r = json_set(o, "apparmor", new_enabled(true))) < 0 ||
             (r = json_set(o, "selinux", new_enabled(true))) < 0 ||
+            (r = json_set(o, "netDevices", new_enabled(false))) < 0 ||
             (r = json_set(o, "intelRdt", new_enabled(false))) < 0)
                 return r;
         ext = json_object_new_object();

@@ -82,8 +82,12 @@ static int run_poststart(const State *s) {
         r = container_config(s, &spec);
         if (r >= 0)
                 r = hooks_run(&spec, HOOK_POSTSTART, s, STATUS_RUNNING);
-        if (r < 0)
-                (void) kill(s->pid, SIGKILL);
+        if (r < 0) {
+                _cleanup_close_ int pidfd = state_pidfd(s);
+
+                if (pidfd >= 0)
+                        (void) sys_pidfd_send_signal(pidfd, SIGKILL);
+        }
         return r;
 }
 

@@ -35,11 +35,14 @@
 #include "idmap.h"
 #include "join-user.h"
 #include "kernel-call.h"
+#include "label.h"
 #include "mounts.h"
 #include "namespaces.h"
+#include "personality.h"
 #include "network.h"
 #include "oom-score.h"
 #include "process.h"
+#include "sched-attr.h"
 #include "seccomp-cache.h"
 #include "sysctl.h"
 #include "systemd-cgroup.h"
@@ -94,21 +97,23 @@ void bundle_done(Bundle *b) {
 /** create_check - what cannot be created is refused before anything is made. */
 int create_check(const Spec *s, const CreateOptions *o) {
         bool has_console = o->console_socket || o->console_fd >= 0;
+        const char *domain;
         int r;
 
         if (!s->has_process)
                 return fail_text(EINVAL, "config.json: process: expected an object");
         if ((s->hostname || s->domainname) && !s->ns[NS_UTS].present)
-                return fail_text(EINVAL, "config.json: hostname: needs a uts namespace of its own");
-        if (!isempty(s->mount_label))
-                return fail_text(EOPNOTSUPP, "config.json: linux.mountLabel: not supported");
+                return fail_text(EINVAL, "config.json: %s: needs a uts namespace of its own",
+                                 s->hostname ? "hostname" : "domainname");
         if (s->process.terminal && !has_console)
                 return fail_text(EINVAL, "config.json: process.terminal: needs --console-socket");
         if (!s->process.terminal && has_console)
                 return fail_text(EINVAL,
                                  "--console-socket is given but config.json has no process.terminal");
-        r = rootless_check(s);
-        return r < 0 ? r : sysctl_check(s);
+        if ((r = label_check(&s->process, s->mount_label)) < 0 || (r = sched_check(&s->process)) < 0 ||
+            (r = personality_check(s, &domain)) < 0 || (r = rootless_check(s)) < 0)
+                return r;
+        return sysctl_check(s);
 }
 
 /* @ret: owned by the caller. */
@@ -123,6 +128,7 @@ static int choose_cgroup(const Spec *s, const CreateOptions *o, char **ret) {
 
 /** create_fill_state - what the state says of the container, all but its process. */
 int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
+        const char *domain;
         char resolved[PATH_MAX], at[RFC3339_MAX];
         _cleanup_free_ char *root = NULL;
         struct stat stat_buf;
@@ -145,6 +151,13 @@ int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
         st->oci_version = strdup(s->oci_version);
         format_rfc3339(now_realtime(), at);
         st->created = strdup(at);
+        (void) personality_check(s, &domain); /* has been checked */
+        st->personality = domain ? strdup(domain) : NULL;
+        st->apparmor = isempty(s->process.apparmor) ? NULL : strdup(s->process.apparmor);
+        st->selinux = isempty(s->process.selinux) ? NULL : strdup(s->process.selinux);
+        if ((domain && !st->personality) || (!isempty(s->process.apparmor) && !st->apparmor) ||
+            (!isempty(s->process.selinux) && !st->selinux))
+                return -ENOMEM;
         st->any_hook = s->any_hook;
         st->no_new_privs = s->process.no_new_privs;
         st->user_ns = s->ns[NS_USER].present;
@@ -484,6 +497,16 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, Star
         return run_child(&c, st, u, ret_link);
 }
 
+/* A create that failed after its hooks may have run ends as every container does. */
+static void run_poststop(const Spec *s, const State *st) {
+        _cleanup_free_ char *message = strdup(fail_message());
+
+        if (s->hooks[HOOK_POSTSTOP].n == 0)
+                return;
+        (void) hooks_run(s, HOOK_POSTSTOP, st, STATUS_STOPPED);
+        (void) fail_text(ECANCELED, "%s", strempty(message));
+}
+
 /**
  * container_create - bring a container up to where only its program is missing; with o->start, let it run.
  * @bundle: config.json, loaded; borrowed.
@@ -508,8 +531,13 @@ int container_create(const CreateOptions *o, Bundle *bundle, State *ret, StartLi
                 if (r >= 0)
                         r = create_in(o, bundle, &st, &u, ret_link);
         }
-        if (r < 0)
+        if (r < 0) {
+                bool started = u.pid > 0;
+
                 undo_run(&u);
+                if (started)
+                        run_poststop(&bundle->spec, &st);
+        }
         systemd_scope_done(&u.scope);
         if (r < 0)
                 return r;

@@ -27,9 +27,12 @@
 #include "exec-process.h"
 #include "home-env.h"
 #include "kernel-call.h"
+#include "label.h"
 #include "namespaces.h"
 #include "oom-score.h"
+#include "personality.h"
 #include "process.h"
+#include "sched-attr.h"
 #include "runtime-log.h"
 #include "seccomp-cache.h"
 #include "state.h"
@@ -121,9 +124,9 @@ static int child_run(ExecContext *c) {
         if (p->terminal && (r = setup_terminal(c)) < 0)
                 return r;
         if ((!c->user_ns && (r = oom_score_apply(p)) < 0) || (r = close_descriptors(c)) < 0 ||
+            (r = sched_apply_final_affinity(p)) < 0 || (r = personality_apply(c->state->personality)) < 0 ||
             (r = process_prepare(p, false)) < 0 || (r = home_env_add(p)) < 0 ||
-            (r = process_resolve(p, &path)) < 0 ||
-            (r = activation_env_add(p, c->options->listen_fds)) < 0 ||
+            (r = process_resolve(p, &path)) < 0 || (r = activation_env_add(p, c->options->listen_fds)) < 0 ||
             (r = process_keep_fds(c->options->preserve_fds)) < 0 ||
             (r = process_become(p, c->filter, c->agent)) < 0)
                 return r;
@@ -269,6 +272,15 @@ static int inherit_oom_score(const ExecContext *c) {
         return r;
 }
 
+/* A process file that says nothing means what the container has, or exec would be a way out of it. */
+static int inherit_confinement(SpecProcess *p, const State *s) {
+        if (isempty(p->apparmor))
+                p->apparmor = s->apparmor;
+        if (isempty(p->selinux))
+                p->selinux = s->selinux;
+        return label_check(p, NULL);
+}
+
 /* The agent is named in the container's config.json; @ret_config owns what @ret borrows. */
 static int connect_agent(const State *s, const SeccompFilter *f, json_object **ret_config,
                          SeccompAgent *ret) {
@@ -303,6 +315,9 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
         if ((r = state_load(o->root, o->id, false, &s)) < 0 || (r = check_running(&s, o)) < 0 ||
             (r = exec_process_load(o, &s, &process)) < 0 || (r = seccomp_load_saved(s.dir_fd, &filter)) < 0)
                 return r;
+        r = inherit_confinement(&process.process, &s);
+        if (r < 0)
+                return r;
         process.process.no_new_privs = process.process.no_new_privs || (s.no_new_privs && !o->process_file);
         process.process.keep_groups = spec_keeps_groups(s.annotations);
         if (process.process.keep_groups && process.process.n_gids > 0)
@@ -332,6 +347,8 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
         channel = ends[0];
         c.channel_fd = ends[1];
         r = inherit_oom_score(&c);
+        if (r >= 0)
+                r = sched_apply_initial_affinity(&process.process);
         if (r >= 0)
                 r = spawn(&c, &s, pid_ns, ret_pid, &child_pidfd);
         (void) close(ends[1]);

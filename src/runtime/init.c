@@ -9,7 +9,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -28,6 +27,7 @@
 #include "network.h"
 #include "namespaces.h"
 #include "oom-score.h"
+#include "personality.h"
 #include "process.h"
 #include "root-path.h"
 #include "rootfs.h"
@@ -199,28 +199,6 @@ static int setup_root(InitContext *c, int *ret_peer) {
         return rootfs_enter(c->spec, root_fd, !c->options->no_pivot);
 }
 
-static int set_personality(const Spec *s) {
-        const char *domain = s->personality ? json_string_or(s->personality, "domain", "") : NULL;
-        json_object *flags;
-        size_t n;
-        int r;
-
-        if (!domain)
-                return 0;
-        r = spec_array(s->personality, "linux.personality", "flags", &flags, &n);
-        if (r < 0)
-                return r;
-        if (n > 0)
-                return fail_text(EOPNOTSUPP, "config.json: linux.personality.flags: not supported");
-        if (streq(domain, "LINUX"))
-                r = personality(PER_LINUX);
-        else if (streq(domain, "LINUX32"))
-                r = personality(PER_LINUX32);
-        else
-                return fail_text(EINVAL, "config.json: linux.personality.domain: unknown \"%s\"", domain);
-        return r < 0 ? fail_errno(errno, "set linux.personality") : 0;
-}
-
 /* Return: the connection of `start`, which is told that we took over, or -errno. */
 static int wait_for_start(const InitContext *c) {
         _cleanup_close_ int fd = -EBADF;
@@ -297,7 +275,7 @@ int init_run(InitContext *c) {
         }
         if ((r = sysctl_apply(c->spec)) < 0 ||
             (!c->spec->ns[NS_USER].present && (r = oom_score_apply(p)) < 0) ||
-            (r = set_personality(c->spec)) < 0 || (r = close_descriptors(c, peer_fd)) < 0 ||
+            (r = personality_apply(c->state->personality)) < 0 || (r = close_descriptors(c, peer_fd)) < 0 ||
             (r = process_prepare(p, true)) < 0 || (r = home_env_add(p)) < 0)
                 return r;
         r = process_resolve(p, &path);

@@ -3,4 +3,5 @@
 
 #include "spec.h"
 
+int label_check(const SpecProcess *p, const char *mount_label);
 int label_apply(const SpecProcess *p);

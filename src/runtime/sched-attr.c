@@ -107,28 +107,53 @@ static int parse_cpu_list(const char *s, cpu_set_t *ret) {
                 r = parse_u64(*p, CPU_SETSIZE - 1, &first);
                 if (r >= 0)
                         r = dash ? parse_u64(dash + 1, CPU_SETSIZE - 1, &last) : (int) (last = first, 0);
+                if (r >= 0 && last < first)
+                        r = -EINVAL;
                 for (uint64_t i = first; r >= 0 && i <= last; i++)
                         CPU_SET(i, ret);
         }
         return r < 0 ? r : CPU_COUNT(ret) > 0 ? 0 : -EINVAL;
 }
 
-static int apply_affinity(json_object *o) {
-        const char *list = json_string_or(o, "final", json_string_or(o, "initial", NULL));
+/* @apply: or only check it. */
+static int use_affinity(const SpecProcess *p, const char *key, bool apply) {
+        const char *list = NULL;
         cpu_set_t set;
         int r;
 
-        if (isempty(list))
+        if (!p->cpu_affinity)
                 return 0;
+        r = spec_string(p->cpu_affinity, "process.execCPUAffinity", key, &list);
+        if (r < 0 || isempty(list))
+                return r < 0 ? r : 0;
         r = parse_cpu_list(list, &set);
         if (r < 0)
-                return fail_text(EINVAL, "config.json: process.execCPUAffinity: bad list \"%s\"", list);
-        if (sched_setaffinity(0, sizeof(set), &set) < 0)
-                return fail_errno(errno, "set process.execCPUAffinity");
+                return fail_text(EINVAL, "config.json: process.execCPUAffinity.%s: bad list \"%s\"", key,
+                                 list);
+        if (apply && sched_setaffinity(0, sizeof(set), &set) < 0)
+                return fail_errno(errno, "set process.execCPUAffinity.%s \"%s\"", key, list);
         return 0;
 }
 
-/** sched_apply - scheduler, ioPriority and execCPUAffinity of the calling process. */
+/** sched_check - execCPUAffinity, which only an exec uses. Return: 0, or -EINVAL with a message. */
+int sched_check(const SpecProcess *p) {
+        int r = use_affinity(p, "initial", false);
+
+        return r < 0 ? r : use_affinity(p, "final", false);
+}
+
+/** sched_apply_initial_affinity - of the runtime itself, before the child is cloned into the container's
+ * cgroup. */
+int sched_apply_initial_affinity(const SpecProcess *p) {
+        return use_affinity(p, "initial", true);
+}
+
+/** sched_apply_final_affinity - of the child, which is in the container's cgroup. */
+int sched_apply_final_affinity(const SpecProcess *p) {
+        return use_affinity(p, "final", true);
+}
+
+/** sched_apply - scheduler and ioPriority of the calling process. */
 int sched_apply(const SpecProcess *p) {
         int r = 0;
 
@@ -136,7 +161,5 @@ int sched_apply(const SpecProcess *p) {
                 r = apply_scheduler(p->scheduler);
         if (r >= 0 && p->io_priority)
                 r = apply_io_priority(p->io_priority);
-        if (r >= 0 && p->cpu_affinity)
-                r = apply_affinity(p->cpu_affinity);
         return r;
 }

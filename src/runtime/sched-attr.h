@@ -3,4 +3,7 @@
 
 #include "spec.h"
 
+int sched_check(const SpecProcess *p);
+int sched_apply_initial_affinity(const SpecProcess *p);
+int sched_apply_final_affinity(const SpecProcess *p);
 int sched_apply(const SpecProcess *p);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "spec.h"
 
+#include "../basic/str.h"
 #include "error.h"
 #include "mount-idmap.h"
 
@@ -180,6 +181,20 @@ static int parse_annotations(json_object *root, Spec *s) {
         return 0;
 }
 
+/* 1.x.y, maybe with something behind it that says which candidate or build. */
+static bool version_is_known(const char *v) {
+        const char *p = startswith(v, "1.");
+
+        for (unsigned i = 0; p && i < 2; i++) {
+                size_t n = strspn(p, "0123456789");
+
+                if (n == 0 || (i == 0 && p[n] != '.'))
+                        return false;
+                p += i == 0 ? n + 1 : n;
+        }
+        return p && (!*p || *p == '-' || *p == '+');
+}
+
 static int parse_root(json_object *root, Spec *s) {
         json_object *o;
         int r;
@@ -187,7 +202,7 @@ static int parse_root(json_object *root, Spec *s) {
         r = spec_string(root, "", "ociVersion", &s->oci_version);
         if (r < 0)
                 return r;
-        if (!s->oci_version || s->oci_version[0] != '1' || s->oci_version[1] != '.')
+        if (!s->oci_version || !version_is_known(s->oci_version))
                 return wrong("", "ociVersion", "1.x");
         r = spec_object(root, "", "root", &o);
         if (r < 0)

@@ -34,6 +34,9 @@ void state_done(State *s) {
         free(s->bundle);
         free(s->rootfs);
         free(s->cgroup);
+        free(s->apparmor);
+        free(s->selinux);
+        free(s->personality);
         free(s->scope);
         free(s->created);
         free(s->oci_version);
@@ -107,6 +110,9 @@ int state_save(const State *s) {
             json_set_int(o, "pid", s->pid) < 0 || json_set_int(o, "pidStart", (int64_t) s->pid_start) < 0 ||
             json_set_str(o, "bundle", s->bundle) < 0 || json_set_str(o, "rootfs", s->rootfs) < 0 ||
             (s->cgroup && json_set_str(o, "cgroup", s->cgroup) < 0) ||
+            (s->apparmor && json_set_str(o, "apparmorProfile", s->apparmor) < 0) ||
+            (s->selinux && json_set_str(o, "selinuxLabel", s->selinux) < 0) ||
+            (s->personality && json_set_str(o, "personality", s->personality) < 0) ||
             (s->scope && json_set_str(o, "scope", s->scope) < 0) ||
             json_set_bool(o, "scopeUser", s->scope_user) < 0 || json_set_str(o, "created", s->created) < 0 ||
             json_set_bool(o, "hooks", s->any_hook) < 0 ||
@@ -135,6 +141,9 @@ static void state_fill(State *s, json_object *o) {
         s->bundle = dup_key(o, "bundle");
         s->rootfs = dup_key(o, "rootfs");
         s->cgroup = dup_key(o, "cgroup");
+        s->apparmor = dup_key(o, "apparmorProfile");
+        s->selinux = dup_key(o, "selinuxLabel");
+        s->personality = dup_key(o, "personality");
         s->scope = dup_key(o, "scope");
         s->created = dup_key(o, "created");
         s->oci_version = dup_key(o, "ociVersion");

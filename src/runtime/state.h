@@ -23,6 +23,7 @@ typedef struct State {
         char *id;
         char *bundle, *rootfs, *created, *oci_version;
         char *cgroup; /* NULL: systemd has not made it yet */
+        char *apparmor, *selinux, *personality; /* of the container, for exec; or NULL */
         char *scope;  /* the unit of the systemd cgroup driver, or NULL */
         pid_t pid;
         uint64_t pid_start;

@@ -1,37 +1,68 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sysctl.h"
 
+#include <stdio.h>
+#include <sys/stat.h>
+
 #include "../basic/str.h"
 #include "error.h"
+#include "namespaces.h"
 #include "private-proc.h"
 
 static const char *const ipc_keys[] = { "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
                                         "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
                                         "kernel.shm_rmid_forced" };
 
-static int check_key(const Spec *s, const char *key) {
-        NamespaceKind needs = _NS_INVALID;
+/* "net/ipv4/conf/eth0.1" and "net.ipv4.conf.eth0/1" are the same, as for sysctl(8): the first one of the
+ * two separates. */
+static char *with_dots(const char *key) {
+        char *name = strdup(key);
 
-        if (streq(key, "kernel.hostname"))
-                return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\" conflicts with hostname", key);
-        if (strstr(key, "..") || strchr(key, '/') == key)
-                return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\" is not a name", key);
+        if (name && key[strcspn(key, "./")] == '/')
+                for (char *p = name; *p; p++)
+                        *p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
+        return name;
+}
+
+static NamespaceKind namespace_of(const char *name) {
         for (size_t i = 0; i < ELEMENTSOF(ipc_keys); i++)
-                if (streq(ipc_keys[i], key))
-                        needs = NS_IPC;
-        if (startswith(key, "fs.mqueue."))
-                needs = NS_IPC;
-        else if (startswith(key, "net.") || startswith(key, "net/"))
-                needs = NS_NET;
-        else if (streq(key, "kernel.domainname"))
-                needs = NS_UTS;
-        else if (startswith(key, "user."))
-                needs = NS_USER;
+                if (streq(ipc_keys[i], name))
+                        return NS_IPC;
+        if (startswith(name, "fs.mqueue."))
+                return NS_IPC;
+        if (startswith(name, "net."))
+                return NS_NET;
+        if (streq(name, "kernel.domainname"))
+                return NS_UTS;
+        return startswith(name, "user.") ? NS_USER : _NS_INVALID;
+}
+
+/* Joined by path, it may be the one we are in ourselves. */
+static bool is_ours(const Spec *s, NamespaceKind kind) {
+        struct stat theirs, ours;
+        char path[32];
+
+        (void) snprintf(path, sizeof(path), "/proc/self/ns/%s", namespace_file(kind));
+        return s->ns[kind].path && stat(s->ns[kind].path, &theirs) >= 0 && stat(path, &ours) >= 0 &&
+               theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
+}
+
+static int check_key(const Spec *s, const char *key) {
+        _cleanup_free_ char *name = with_dots(key);
+        NamespaceKind needs;
+
+        if (!name)
+                return -ENOMEM;
+        if (streq(name, "kernel.hostname"))
+                return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\" conflicts with hostname", key);
+        if (strstr(name, "..") || name[0] == '.' || name[0] == '/' || strstr(name, "//"))
+                return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\" is not a name", key);
+        needs = namespace_of(name);
         if (needs == _NS_INVALID)
                 return fail_text(EINVAL,
                                  "config.json: linux.sysctl: \"%s\" is not in a separate kernel namespace",
                                  key);
-        if (!s->ns[needs].present)
+        if (!s->ns[needs].present || is_ours(s, needs))
                 return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\" needs a %s namespace of its own",
                                  key, namespace_names[needs]);
         return 0;
@@ -53,14 +84,12 @@ int sysctl_check(const Spec *s) {
         return 0;
 }
 
-/* "net.ipv4.conf.eth0/1.x": dots separate unless slashes do, as for sysctl(8). */
 static char *key_to_path(const char *key) {
-        char *path = str_concat("sys/", key);
-        size_t first = strcspn(key, "./");
+        _cleanup_free_ char *name = with_dots(key);
+        char *path = name ? str_concat("sys/", name) : NULL;
 
-        if (path && key[first] == '.')
-                for (char *p = path + strlen("sys/"); *p; p++)
-                        *p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
+        for (char *p = path ? path + strlen("sys/") : NULL; p && *p; p++)
+                *p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
         return path;
 }
 

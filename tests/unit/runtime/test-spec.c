@@ -61,8 +61,8 @@ static void test_refused(void **state) {
         refused("[]", "expected an object");
         refused("{}", "ociVersion");
         refused("{\"ociVersion\":\"2.0\"}", "ociVersion");
-        refused("{\"ociVersion\":\"1.0\"}", "root");
-        refused("{\"ociVersion\":\"1.0\",\"root\":{\"path\":7}}", "root.path");
+        refused("{\"ociVersion\":\"1.0.0\"}", "root");
+        refused("{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":7}}", "root.path");
         refused(HEAD ",\"process\":{}}", "process.args");
         refused(HEAD ",\"process\":{\"args\":[\"a\",5],\"cwd\":\"/\"}}", "process.args");
         refused(HEAD ",\"process\":{\"args\":[\"a\\u0000b\"],\"cwd\":\"/\"}}", "without NUL");
