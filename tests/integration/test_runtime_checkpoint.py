@@ -696,6 +696,61 @@ def test_network_lock():
     b.delete()
 
 
+@needs("controllers")       # criu 4.1 fails with internet sockets on the kernel of bed 1
+def test_open_connections():
+    b = Subject("(while :; do echo x; sleep 0.1; done | busybox nc -l -p 77) & sleep 1; "
+                "sleep 1000 | busybox nc 127.0.0.1 77 | while read x; do echo $x >>/tmp/received; done")
+    b.up()
+    size = lambda: os.path.getsize(b.rootfs + "/tmp/received") if os.path.exists(b.rootfs + "/tmp/received") else 0
+    wait_for(lambda: size() >= 4)
+    r = b.checkpoint(check=1)
+    assert "tcp-established" in r.err, r
+    n = size()
+    wait_for(lambda: size() > n, what="data after the failed checkpoint")
+    b.cycle("--tcp-established")
+    n = size()
+    wait_for(lambda: size() > n, what="data after the restore")
+    b.delete()
+
+
+def test_file_locks():
+    b = Subject()
+    b.process["args"] = ["/usr/bin/flock", "/tmp/lock", "sh", "-c", COUNT]
+    b.config["mounts"].append({"destination": "/usr", "type": "bind", "source": "/usr", "options": ["bind", "ro"]})
+    for name in ("lib", "lib64"):
+        os.symlink("usr/" + name, b.rootfs + "/" + name)
+    b.up()
+    wait_for(lambda: b.count() >= 1)
+    r = b.checkpoint(check=1)
+    assert "lock" in r.err, r
+    b.cycle("--file-locks")
+    rt("exec", b.id, "/usr/bin/flock", "-n", "/tmp/lock", "true", check=1)
+    b.delete()
+
+
+def test_empty_network():
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 1)
+    b.cycle("--empty-ns", "network")
+    assert os.readlink("/proc/%d/ns/net" % b.pid) != os.readlink("/proc/self/ns/net")
+    assert "LOOPBACK" in rt("exec", b.id, "ip", "link").out
+    b.delete()
+
+
+def test_processes_of_exec_end():
+    """They have a parent outside the container, so they are no part of the checkpoint."""
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 1)
+    with open(b.path + "/out", "ab") as out:
+        p = subprocess.Popen([RUNTIME, "--root", ROOT, "exec", b.id, "sleep", "1000"], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    wait_for(lambda: len(json.loads(rt("ps", "--format", "json", b.id).out)) >= 2)
+    wait_for(lambda: "sleep 1000" in rt("exec", b.id, "ps").out)
+    b.cycle()
+    assert p.wait(10) == 137
+    assert "sleep 1000" not in rt("exec", b.id, "ps").out
+    b.delete()
+
+
 def test_what_is_refused():
     b = Subject().create()
     assert "created state" in b.checkpoint(check=1).err
