@@ -32,6 +32,7 @@
 #define SILENCE_MAX_USEC (3600 * USEC_PER_SEC)
 #define END_MAX_USEC (30 * USEC_PER_SEC)
 #define MESSAGE_MAX (64 * 1024)
+#define ENDED "criu ended without an answer"
 #define LOG_SIZE_MAX (64 * 1024 * 1024)
 
 /* Descriptors in criu. It mounts below its working directory, so it must have opened that itself: ours may
@@ -373,6 +374,8 @@ static int send_request(int fd, CriuRequest type, const Buffer *options) {
                 r = pb_add_bytes(&b, REQUEST_OPTIONS, options->data, options->size);
         if (r >= 0 && send(fd, b.data, b.size, MSG_NOSIGNAL) < 0)
                 r = negative_errno();
+        if (r == -EPIPE || r == -ECONNRESET)
+                return fail_text(EPIPE, ENDED);
         return r < 0 ? fail_errno(r, "send the request to criu") : 0;
 }
 
@@ -387,6 +390,8 @@ static int answer_notify(const CriuCall *c, int fd, const Response *a, int passe
                 q = negative_errno();
         if (r < 0)
                 return r;
+        if (q == -EPIPE || q == -ECONNRESET)
+                return fail_text(EPIPE, ENDED);
         return q < 0 ? fail_errno(q, "answer criu") : 0;
 }
 
@@ -418,7 +423,7 @@ static int serve_one(const CriuCall *c, int fd, int pidfd, CriuRequest type, int
         if (n < 0)
                 return fail_errno((int) n, "receive from criu");
         if (n == 0)
-                return fail_text(EPIPE, "criu ended without an answer");
+                return fail_text(EPIPE, ENDED);
         r = parse_response(data, (size_t) n, &a);
         if (r < 0 || *failed < 0)
                 return r < 0 ? r : *failed;

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -56,6 +57,9 @@ static int prepare_criu(void *userdata) {
         if (x->options->criu.cgroup_mode == CRIU_CGROUP_IGNORE && spec_has_new(s, NS_CGROUP) &&
             unshare(CLONE_NEWCGROUP) < 0)
                 return fail_errno(errno, "new cgroup namespace");
+        /* criu before 4 does not restore it, but what it makes inherits it. */
+        if (s->process.no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return fail_errno(errno, "no_new_privs");
         if (unshare(CLONE_NEWNS) < 0)
                 return fail_errno(errno, "new mount namespace");
         fd = rootfs_prepare(s, x->state->rootfs);

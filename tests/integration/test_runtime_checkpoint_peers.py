@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Checkpoints that podman and dockerd make with our runtime (bed: trixie-peers)."""
-import json
 import os
 
 import peers

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What berth-runtime checkpoint and restore refuse, and that a failure leaves no mess."""
+import json
+import os
+import shutil
+import subprocess
+
+import bundle
+from bundle import CGROUP, ROOT, RUNTIME, rt
+from checkpoint import COUNT, Subject, reap_some, without
+from harness import bed, needs, wait_for
+
+
+def setup():
+    bundle.start_tests()
+
+
+def teardown():
+    bundle.end_tests()
+
+
+def test_failed_checkpoint_leaves_it_running():
+    b = Subject("cat </tmp/in >/dev/null & " + COUNT)
+    os.mkfifo(b.rootfs + "/tmp/in")
+    # A file of the host as descriptor 7 is nothing that can be saved.
+    b.save()
+    with open(b.path + "/foreign", "w") as foreign:
+        fd = foreign.fileno()
+        b.create("--preserve-fds", "1", preexec_fn=lambda: os.dup2(fd, 3), pass_fds=(3,)).start()
+    wait_for(lambda: b.count() >= 1)
+    r = b.checkpoint(check=1)
+    assert "criu failed" in r.err and "dump.log: (criu/" in r.err and "foreign" in r.err, r
+    assert not os.path.exists(b.images), "a directory made for nothing"
+    assert b.state()["status"] == "running"
+    n = b.count()
+    wait_for(lambda: b.count() > n)
+    with open(CGROUP + "/berth-test/%s/cgroup.freeze" % b.id) as f:
+        assert f.read() == "0\n"
+    # One that is there already stays, with nothing in it that makes a checkpoint.
+    os.mkdir(b.images)
+    with open(b.images + "/mine", "w"):
+        pass
+    b.checkpoint(check=1)
+    assert "mine" in os.listdir(b.images)
+    assert not {"inventory.img", "descriptors.json"} & set(os.listdir(b.images)), os.listdir(b.images)
+    shutil.rmtree(b.images)
+    r = rt("checkpoint", "--image-path", b.images, b.id, check=1)
+    assert os.listdir(b.images) == ["dump.log"], "without --work-path only the log stays"
+    assert b.state()["status"] == "running"
+    b.delete()
+
+
+def test_failed_restore_leaves_nothing():
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 1)
+    b.checkpoint()
+    b.reap()
+    os.rename(b.images + "/inventory.img", b.path + "/inventory")
+    b.restore(check=1)
+    assert "there is no inventory.img" in b.out()
+    b.gone()
+    os.rename(b.path + "/inventory", b.images + "/inventory.img")
+    for name in ("core-1.img", "cgroup.img", "fs-1.img"):
+        os.rename(b.images + "/" + name, b.path + "/away")
+        with open(b.images + "/" + name, "wb") as f:
+            f.write(b"\0" * 100)
+        b.restore(check=1)
+        assert "criu failed" in b.out() and "restore.log: (criu/" in b.out(), b.out()
+        b.gone()
+        assert not os.path.exists(b.path + "/pid") or int(open(b.path + "/pid").read()) == b.pid
+        os.rename(b.path + "/away", b.images + "/" + name)
+    b.config["mounts"].append({"destination": "/gone", "type": "bind", "source": "/nothing/there", "options": ["bind"]})
+    b.save().restore(check=1)
+    assert "/nothing/there" in b.out()
+    b.gone()
+    b.config["mounts"].pop()
+    b.save().restore()
+    n = b.count()
+    wait_for(lambda: b.count() > n)
+    assert "already exists" in rt("restore", "--detach", "--bundle", b.path, "--image-path", b.images, b.id, check=1).err
+    assert b.state()["status"] == "running"
+    b.delete()
+
+
+def test_killed_restore_can_be_deleted():
+    """At several moments. criu is in the container's cgroup, so delete ends it too."""
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 1)
+    b.checkpoint()
+    b.reap()
+    for delay in (0.0, 0.01, 0.03, 0.06, 0.1, 0.15):
+        with open(b.path + "/out", "ab") as out:
+            p = subprocess.Popen([RUNTIME, "--root", ROOT, "restore", "--detach", "--bundle", b.path, "--image-path", b.images, b.id],
+                                 stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        try:
+            p.wait(delay)
+        except subprocess.TimeoutExpired:
+            p.kill()
+        p.wait()
+        rt("delete", "--force", b.id)
+        b.gone()
+        wait_for(lambda: not reap_some(), what="criu to end")
+    b.restore()
+    n = b.count()
+    wait_for(lambda: b.count() > n)
+    b.delete()
+
+
+def test_killed_criu_is_an_error():
+    """The container runs on, and a half restored one goes."""
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 1)
+    with open(b.path + "/fake", "w") as f:
+        f.write("#!/bin/sh\nkill -9 $$\n")
+    os.chmod(b.path + "/fake", 0o755)
+    os.mkdir(b.path + "/path")
+    os.rename(b.path + "/fake", b.path + "/path/criu")
+    env = {"PATH": b.path + "/path:/usr/sbin:/usr/bin"}
+    r = b.checkpoint(check=1, env=env)
+    assert "criu ended without an answer" in r.err, r
+    assert b.state()["status"] == "running" and not os.path.exists(b.images)
+    b.checkpoint()
+    b.reap()
+    r = rt("restore", "--detach", "--bundle", b.path, "--image-path", b.images, b.id, check=1, env=env)
+    assert "criu ended without an answer" in r.err, r
+    b.gone()
+    with open(b.path + "/path/criu", "w") as f:
+        f.write("#!/bin/sh\necho 'something else' >&3; sleep 0.1\n")
+    r = rt("restore", "--detach", "--bundle", b.path, "--image-path", b.images, b.id, check=1, env=env)
+    assert "answer of criu" in r.err, r
+    b.gone()
+
+
+@bed("trixie-peers")        # has iptables and nftables
+def test_network_lock():
+    b = Subject().up()
+    for method in ("iptables", "nftables", "skip"):
+        b.checkpoint("--network-lock", method)
+        b.reap()
+        b.restore()
+    r = without("ip6tables-restore", "checkpoint", "--network-lock", "iptables", "--image-path", b.images, b.id, check=1)
+    assert "ip6tables" in r.err, r
+    without("ip6tables-restore", "checkpoint", "--image-path", b.images, b.id)
+    b.reap()
+    b.restore()
+    b.delete()
+
+
+def test_what_is_refused():
+    b = Subject().create()
+    assert "created state" in b.checkpoint(check=1).err
+    b.start()
+    for option in ("--lazy-pages", "--status-fd=3", "--page-server=1.2.3.4:5", "--empty-ns=ipc"):
+        r = b.checkpoint(option, check=1)
+        assert option.split("=")[0] in r.err and "not supported" in r.err, r
+    assert "expected iptables" in b.checkpoint("--network-lock=none", check=1).err
+    assert "relative" in b.checkpoint("--parent-path", "/abs", check=1).err
+    assert "unknown option --unknown; usage: berth-runtime checkpoint" in b.checkpoint("--unknown", check=1).err
+    r = rt("restore", "--no-pivot", "--bundle", b.path, "other", check=1)
+    assert "--no-pivot" in r.err, r
+    assert "does not exist" in rt("checkpoint", "nobody", check=1).err
+    assert not os.path.exists(b.images) and b.state()["status"] == "running"
+    r = without("criu", "checkpoint", "--image-path", b.images, b.id, check=1)
+    assert "need the package criu" in r.err, r
+    assert b.state()["status"] == "running" and not os.path.exists(b.images)
+    b.delete()
+
+
+@needs("controllers")       # the file systems of bed 1 cannot be id-mapped
+def test_id_mapped_mounts_are_refused():
+    b = Subject()
+    one = [{"containerID": 0, "hostID": 1, "size": 1}]
+    b.config["mounts"].append({"destination": "/m", "type": "bind", "source": b.path, "options": ["bind", "idmap"],
+                               "uidMappings": one, "gidMappings": one})
+    b.up()
+    r = b.checkpoint(check=1)
+    assert "id-mapped mount /m" in r.err and not os.path.exists(b.images), r
+    b.delete()
+
+
+def test_help_of_every_command():
+    listed = [line.split()[0] for line in rt("--help").out.split("Commands:")[1].split("Options:")[0].splitlines() if line]
+    assert "checkpoint" in listed and len(listed) >= 17, listed
+    for c in listed:
+        r = rt(c, "--help")
+        assert "Usage: berth-runtime [GLOBAL OPTIONS] %s" % c in r.out and not r.err, r
+    assert "--tcp-established" in rt("checkpoint", "--help").out and "--console-socket" in rt("restore", "-h").out
