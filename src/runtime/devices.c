@@ -69,8 +69,8 @@ static int bind_device(const SpecDevice *d, int parent_fd, const char *name) {
         tree = mount_clone(source, "", AT_EMPTY_PATH);
         if (tree < 0 && tree != -ENOSYS)
                 return fail_errno(tree, "bind device %s", d->path);
-        file = openat(parent_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-                      0644);
+        /* What the image has there is not opened: it may be a device or a pipe. */
+        file = openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
         target = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (target < 0)
                 return fail_errno(errno, "device %s", d->path);
