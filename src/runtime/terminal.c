@@ -46,16 +46,30 @@ int terminal_connect(const char *socket_path) {
         return TAKE_FD(fd);
 }
 
-/* The image must not be able to put something else in the place of the multiplexer. */
-static int verify_ptmx(int fd) {
+/* The image must not be able to put something else in the place of the multiplexer: in a devpts nothing can
+ * be made or renamed, and what is mounted there is not followed. Nor is /proc needed, which may be false. */
+static int open_ptmx(int root_fd) {
+        _cleanup_close_ int dir = root_path_open(root_fd, "/dev/pts", 0), fd = -EBADF;
         struct statfs fs;
         struct stat st;
 
-        if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
-                return negative_errno();
-        if (fs.f_type != DEVPTS_SUPER_MAGIC || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2))
-                return -ENODEV;
-        return 0;
+        if (dir < 0)
+                return fail_errno(dir, "terminal: /dev/pts");
+        if (fstatfs(dir, &fs) < 0)
+                return fail_errno(errno, "terminal: /dev/pts");
+        if (fs.f_type != DEVPTS_SUPER_MAGIC)
+                return fail_text(ENODEV,
+                                 "terminal: /dev/pts/ptmx is not the multiplexer: /dev/pts is no devpts");
+        fd = sys_openat2(dir, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC,
+                         RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS);
+        if (fd < 0 && errno == EXDEV)
+                return fail_text(ENODEV,
+                                 "terminal: /dev/pts/ptmx is not the multiplexer: something is mounted there");
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return fail_errno(errno, "terminal: open /dev/pts/ptmx");
+        if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2))
+                return fail_text(ENODEV, "terminal: /dev/pts/ptmx is not the multiplexer of a devpts");
+        return TAKE_FD(fd);
 }
 
 /**
@@ -64,25 +78,11 @@ static int verify_ptmx(int fd) {
  */
 int terminal_open(int root_fd, const SpecProcess *p, int *ret_master, int *ret_peer) {
         struct winsize ws = { .ws_row = p->console_height, .ws_col = p->console_width };
-        _cleanup_close_ int path_fd = -EBADF, master = -EBADF, peer = -EBADF;
-        int unlock = 0, r;
-        char path[64];
+        _cleanup_close_ int master = open_ptmx(root_fd), peer = -EBADF;
+        int unlock = 0;
 
-        path_fd = root_path_open(root_fd, "/dev/pts/ptmx", 0);
-        if (path_fd < 0)
-                return fail_errno(path_fd, "terminal: /dev/pts/ptmx");
-        r = verify_ptmx(path_fd);
-        if (r < 0)
-                return fail_errno(r, "terminal: /dev/pts/ptmx is not the multiplexer of a devpts");
-        /* Opening the verified descriptor again; /proc may not be there yet, so by path from its own
-         * directory. */
-        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
-        master = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
         if (master < 0)
-                return fail_errno(errno, "terminal: open ptmx");
-        r = verify_ptmx(master);
-        if (r < 0)
-                return fail_errno(r, "terminal: ptmx changed");
+                return master;
         if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
                 return fail_errno(errno, "terminal: unlock");
         peer = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
