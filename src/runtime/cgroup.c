@@ -86,6 +86,9 @@ int cgroup_create(const char *path, unsigned *ret_made) {
                 return fail_text(EINVAL,
                                  "config.json: linux.cgroupsPath: \"%s\" is not a clean absolute path",
                                  path);
+        /* Its end would be that of all processes of the host, or of the container that we are in. */
+        if (!path[strspn(path, "/")])
+                return fail_text(EINVAL, "config.json: linux.cgroupsPath: \"%s\" is the root cgroup", path);
         for (p = copy + strspn(copy, "/"); *p;) {
                 char *end = p + strcspn(p, "/");
                 bool last = !*end;
