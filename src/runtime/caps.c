@@ -125,8 +125,9 @@ static int get_permitted(uint64_t *ret) {
  * caps_apply - set permitted, effective, inheritable, then ambient. What the caller itself does not hold
  * cannot be given (a host without CAP_SYS_RESOURCE, say): it is left out with a warning, as asking for less
  * is safe.
+ * @kept: capabilities to hold on to until execve(), which takes away whatever the other sets do not give.
  */
-int caps_apply(const uint64_t caps[_CAP_SET_MAX]) {
+int caps_apply(const uint64_t caps[_CAP_SET_MAX], uint64_t kept) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct data[2] = {};
         uint64_t held = 0, permitted, effective, inheritable, missing;
@@ -142,9 +143,10 @@ int caps_apply(const uint64_t caps[_CAP_SET_MAX]) {
         if (missing != 0)
                 runtime_warning("capabilities %#llx cannot be granted and are left out",
                                 (unsigned long long) missing);
+        kept &= held;
         for (unsigned i = 0; i < 2; i++) {
-                data[i].permitted = (uint32_t) (permitted >> (32 * i));
-                data[i].effective = (uint32_t) (effective >> (32 * i));
+                data[i].permitted = (uint32_t) ((permitted | kept) >> (32 * i));
+                data[i].effective = (uint32_t) ((effective | kept) >> (32 * i));
                 data[i].inheritable = (uint32_t) (inheritable >> (32 * i));
         }
         if (syscall(SYS_capset, &header, data) < 0)

@@ -105,6 +105,9 @@ int create_check(const Spec *s, const CreateOptions *o) {
         if ((s->hostname || s->domainname) && !s->ns[NS_UTS].present)
                 return fail_text(EINVAL, "config.json: %s: needs a uts namespace of its own",
                                  s->hostname ? "hostname" : "domainname");
+        if ((s->hostname || s->domainname) && namespace_is_ours(s, NS_UTS))
+                return fail_text(EINVAL, "config.json: %s: the uts namespace is the host's",
+                                 s->hostname ? "hostname" : "domainname");
         if (s->process.terminal && !has_console)
                 return fail_text(EINVAL, "config.json: process.terminal: needs --console-socket");
         if (!s->process.terminal && has_console)
@@ -161,6 +164,7 @@ int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
         st->any_hook = s->any_hook;
         st->no_new_privs = s->process.no_new_privs;
         st->user_ns = s->ns[NS_USER].present;
+        st->keep_keyring = o->no_new_keyring;
         st->annotations = json_object_get(s->annotations);
         return st->bundle && st->rootfs && st->oci_version && st->created ? 0 : -ENOMEM;
 }

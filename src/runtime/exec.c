@@ -27,6 +27,7 @@
 #include "exec-process.h"
 #include "home-env.h"
 #include "kernel-call.h"
+#include "keyring.h"
 #include "label.h"
 #include "namespaces.h"
 #include "oom-score.h"
@@ -115,6 +116,8 @@ static int child_run(ExecContext *c) {
                 if (r < 0)
                         return r;
         }
+        if (!c->state->keep_keyring && (r = keyring_leave()) < 0)
+                return r;
         if (c->join != 0 && setns(c->pidfd, (int) c->join) < 0)
                 return fail_errno(errno, "join the container's namespaces");
         if (c->user_ns && (r = process_enter_user_namespace(p)) < 0)

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include "../basic/clock.h"
@@ -11,23 +13,59 @@
 #include "descriptors.h"
 #include "error.h"
 #include "kernel-call.h"
+#include "process.h"
 #include "runtime-log.h"
 
-/* A hook without `env` gets ours, as with runc and crun. What it prints is not the payload's output. */
-static void exec_hook(const SpecHook *h, const char *directory, int state_fd) {
-        const char *const only_path[] = { h->path, NULL };
-        int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+typedef struct HookRun {
+        const Spec *spec;
+        HookPoint point;
+        const State *state;
+        const SeccompFilter *filter; /* for those inside the container, else NULL */
+        int state_fd;
+} HookRun;
 
-        if (directory && chdir(directory) < 0)
-                _exit(126);
-        if (null_fd >= 0)
+static bool is_null_device(int fd) {
+        struct stat st;
+
+        return fstat(fd, &st) >= 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+/* What a hook prints is not the payload's output. Inside, the image says what /dev/null is: not a pipe that
+ * nobody reads, please. */
+static int redirect(int state_fd) {
+        int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+
+        if (null_fd >= 0 && is_null_device(null_fd))
                 (void) dup2(null_fd, STDOUT_FILENO);
         else
                 (void) close(STDOUT_FILENO);
-        if (dup2(state_fd, STDIN_FILENO) >= 0 && descriptors_range(3, ~0U, true) >= 0)
-                execve(h->path,
-                       (char *const *) (h->args && h->args[0] ? h->args : (const char **) only_path),
-                       h->env ? (char *const *) h->env : environ);
+        return dup2(state_fd, STDIN_FILENO) < 0 ? negative_errno() : descriptors_range(3, ~0U, true);
+}
+
+/*
+ * A program inside the container is the image's, whoever has written the path into config.json: it has no
+ * more rights and sees no other environment than the payload. A filter with a listener is left out, since
+ * there can be but one and it is for the payload.
+ */
+static int become_payload(const HookRun *run) {
+        static const SeccompFilter no_filter;
+        bool listens = run->filter->notify != SECCOMP_NOTIFY_NONE;
+
+        return process_become(&run->spec->process, listens ? &no_filter : run->filter, NULL);
+}
+
+static void exec_hook(const SpecHook *h, const HookRun *run) {
+        const char *const only_path[] = { h->path, NULL };
+        const char *const *args = h->args && h->args[0] ? h->args : only_path, *const *env = h->env;
+
+        /* Without `env` it gets ours, as with runc and crun. */
+        if (!env)
+                env = run->filter ? run->spec->process.env : (const char *const *) environ;
+        if (!run->filter && chdir(run->state->bundle) < 0)
+                _exit(126);
+        if (redirect(run->state_fd) < 0 || (run->filter && become_payload(run) < 0))
+                _exit(126);
+        execve(h->path, (char *const *) args, (char *const *) env);
         _exit(errno == ENOENT ? 127 : 126);
 }
 
@@ -50,18 +88,18 @@ static int wait_hook(int pidfd, unsigned timeout) {
         }
 }
 
-static int run_hook(const SpecHook *h, HookPoint point, const State *state, int state_fd) {
+static int run_hook(const SpecHook *h, const HookRun *run) {
         _cleanup_close_ int pidfd = -EBADF;
         int status = 0, r;
         pid_t pid;
 
-        if (lseek(state_fd, 0, SEEK_SET) < 0)
+        if (lseek(run->state_fd, 0, SEEK_SET) < 0)
                 return fail_errno(errno, "hook %s", h->path);
         pid = fork();
         if (pid < 0)
                 return fail_errno(errno, "hook %s", h->path);
         if (pid == 0)
-                exec_hook(h, point == HOOK_START_CONTAINER ? NULL : state->bundle, state_fd);
+                exec_hook(h, run);
         pidfd = sys_pidfd_open(pid);
         r = pidfd < 0 ? negative_errno() : wait_hook(pidfd, h->timeout);
         if (r <= 0)
@@ -71,13 +109,41 @@ static int run_hook(const SpecHook *h, HookPoint point, const State *state, int 
         if (r < 0)
                 return fail_errno(r, "hook %s", h->path);
         if (r == 0)
-                return fail_text(ETIMEDOUT, "%s hook %s: timed out after %u seconds", hook_names[point],
+                return fail_text(ETIMEDOUT, "%s hook %s: timed out after %u seconds", hook_names[run->point],
                                  h->path, h->timeout);
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
                 return 0;
-        return fail_text(ECANCELED, "%s hook %s: %s %d", hook_names[point], h->path,
+        return fail_text(ECANCELED, "%s hook %s: %s %d", hook_names[run->point], h->path,
                          WIFSIGNALED(status) ? "killed by signal" : "exit status",
                          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+static int run_all(HookRun *run, ContainerStatus status) {
+        const SpecHooks *hooks = &run->spec->hooks[run->point];
+        _cleanup_json_ json_object *o = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        const char *text;
+        int r, first = 0;
+
+        if (hooks->n == 0)
+                return 0;
+        r = state_to_oci(run->state, status, &o);
+        if (r < 0)
+                return r;
+        text = json_text(o);
+        run->state_fd = fd = text ? memfd_new_with("state", text, strlen(text)) : -ENOMEM;
+        if (fd < 0)
+                return fail_errno(fd, "%s hooks", hook_names[run->point]);
+        for (size_t i = 0; i < hooks->n; i++) {
+                r = run_hook(&hooks->items[i], run);
+                if (r < 0 && run->point != HOOK_POSTSTOP)
+                        return r;
+                if (r < 0) {
+                        runtime_warning("%s", fail_message());
+                        first = first < 0 ? first : r;
+                }
+        }
+        return first;
 }
 
 /**
@@ -86,29 +152,21 @@ static int run_hook(const SpecHook *h, HookPoint point, const State *state, int 
  * Return: 0, or the first failure with a message; after poststop failures the rest still runs.
  */
 int hooks_run(const Spec *spec, HookPoint point, const State *state, ContainerStatus status) {
-        const SpecHooks *hooks = &spec->hooks[point];
-        _cleanup_json_ json_object *o = NULL;
-        _cleanup_close_ int fd = -EBADF;
-        const char *text;
-        int r, first = 0;
+        HookRun run = { .spec = spec, .point = point, .state = state };
 
-        if (hooks->n == 0)
-                return 0;
-        r = state_to_oci(state, status, &o);
-        if (r < 0)
-                return r;
-        text = json_text(o);
-        fd = text ? memfd_new_with("state", text, strlen(text)) : -ENOMEM;
-        if (fd < 0)
-                return fail_errno(fd, "%s hooks", hook_names[point]);
-        for (size_t i = 0; i < hooks->n; i++) {
-                r = run_hook(&hooks->items[i], point, state, fd);
-                if (r < 0 && point != HOOK_POSTSTOP)
-                        return r;
-                if (r < 0) {
-                        runtime_warning("%s", fail_message());
-                        first = first < 0 ? first : r;
-                }
-        }
-        return first;
+        return run_all(&run, status);
+}
+
+/**
+ * hooks_run_inside - the startContainer hooks, which are programs of the container, with the rights of its
+ * payload.
+ * @filter: the payload's, borrowed.
+ *
+ * Return: as hooks_run().
+ */
+int hooks_run_inside(const Spec *spec, const State *state, ContainerStatus status,
+                     const SeccompFilter *filter) {
+        HookRun run = { .spec = spec, .point = HOOK_START_CONTAINER, .state = state, .filter = filter };
+
+        return run_all(&run, status);
 }

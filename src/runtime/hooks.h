@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "seccomp-filter.h"
 #include "spec.h"
 #include "state.h"
 
+int hooks_run_inside(const Spec *spec, const State *state, ContainerStatus status,
+                     const SeccompFilter *filter);
 int hooks_run(const Spec *spec, HookPoint point, const State *state, ContainerStatus status);

@@ -5,7 +5,6 @@
  * state and is gone, to `start` over the listening socket: when this process dies the socket dies with it,
  * so nobody can hang on it.
  */
-#include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +22,7 @@
 #include "home-env.h"
 #include "hooks.h"
 #include "kernel-call.h"
+#include "keyring.h"
 #include "mounts.h"
 #include "network.h"
 #include "namespaces.h"
@@ -110,17 +110,7 @@ static int setup_identity(InitContext *c) {
 }
 
 static int new_keyring(const InitContext *c) {
-        _cleanup_free_ char *name = NULL;
-
-        if (c->options->no_new_keyring)
-                return 0;
-        name = str_concat("_ses.", c->options->id);
-        if (!name)
-                return -ENOMEM;
-        if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name, 0, 0, 0) < 0 && errno != ENOSYS &&
-            errno != EPERM && errno != EDQUOT)
-                return fail_errno(errno, "new session keyring");
-        return 0;
+        return c->options->no_new_keyring ? 0 : keyring_leave();
 }
 
 static int setup_terminal(const InitContext *c, int root_fd, int *ret_peer) {
@@ -231,7 +221,7 @@ static int start_payload(InitContext *c, const char *path, int peer_fd) {
                 c->channel_fd = start_fd;
                 (void) close(c->listen_fd);
         }
-        r = hooks_run(c->spec, HOOK_START_CONTAINER, c->state, STATUS_CREATED);
+        r = hooks_run_inside(c->spec, c->state, STATUS_CREATED, c->filter);
         if (r < 0)
                 return r;
         if (peer_fd >= 0)

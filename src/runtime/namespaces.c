@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/stat.h>
 
 #include "../basic/buffer.h"
 #include "../basic/fd.h"
@@ -48,6 +49,18 @@ uint64_t namespaces_clone_flags(const Spec *s) {
         if (spec_has_new(s, NS_USER))
                 flags &= ~(uint64_t) CLONE_NEWIPC;
         return flags;
+}
+
+/** namespace_is_ours - whether the path of @kind leads to the namespace that we are in: the host's. */
+bool namespace_is_ours(const Spec *s, NamespaceKind kind) {
+        struct stat ours, theirs;
+        char path[64];
+
+        if (!s->ns[kind].path)
+                return false;
+        (void) snprintf(path, sizeof(path), "/proc/self/ns/%s", kinds[kind].file);
+        return stat(path, &ours) >= 0 && stat(s->ns[kind].path, &theirs) >= 0 &&
+               ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
 static int save_own(NamespaceJoin *j, NamespaceKind k) {

@@ -15,4 +15,5 @@ bool namespaces_need_helper(const Spec *s);
 int namespaces_join(const Spec *s, NamespaceJoin *ret);
 int namespaces_enter(const Spec *s);
 int namespaces_enter_new_time(const Spec *s);
+bool namespace_is_ours(const Spec *s, NamespaceKind kind);
 int namespaces_leave(NamespaceJoin *j);

@@ -2,7 +2,7 @@
 /*
  * The last steps before the payload's own program. Everything here runs with the container's root already in
  * place. Order matters: the bounding set needs CAP_SETPCAP, groups come before the user, ambient
- * capabilities last; a filter without no_new_privs needs CAP_SYS_ADMIN, one with it comes last of all.
+ * capabilities last but for the filter.
  */
 #include "process.h"
 
@@ -312,27 +312,25 @@ int process_keep_fds(unsigned preserve_fds) {
  * process_become - give up everything the payload must not have: capabilities, identity, then system calls.
  * @filter: borrowed, may be empty.
  * @agent: of the filter's listener, if it has one.
+ *
+ * The filter comes last, since it may refuse what is done here, or say that it was done (errnoRet 0) when it
+ * was not. Without no_new_privs loading it takes CAP_SYS_ADMIN, which is held until execve() then: that
+ * computes the payload's capabilities from the other sets.
  */
 int process_become(const SpecProcess *p, const SeccompFilter *filter, const SeccompAgent *agent) {
+        uint64_t kept = filter->n > 0 && !p->no_new_privs ? UINT64_C(1) << CAP_SYS_ADMIN : 0;
         int r;
 
         if ((r = label_apply(p)) < 0 || (r = caps_drop_bounding(p->caps)) < 0)
                 return r;
         if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
                 return fail_errno(errno, "keep capabilities");
-        if (!p->no_new_privs) {
-                r = seccomp_filter_load(filter, agent);
-                if (r < 0)
-                        return r;
-        }
-        if ((r = become_user(p)) < 0 || (r = caps_apply(p->caps)) < 0)
+        if ((r = become_user(p)) < 0 || (r = caps_apply(p->caps, kept)) < 0)
                 return r;
         if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
                 return fail_errno(errno, "keep capabilities");
         (void) umask(p->has_umask ? p->umask : 0022);
-        if (!p->no_new_privs)
-                return 0;
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        if (p->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return fail_errno(errno, "no_new_privs");
         return seccomp_filter_load(filter, agent);
 }

@@ -66,6 +66,18 @@ static int open_root(const char *root, bool create) {
         return fd < 0 ? negative_errno() : fd;
 }
 
+/* Whoever can write here names the processes that we signal and the cgroups that we remove. */
+static int check_owner(int dir_fd, const char *root, const char *id) {
+        struct stat st;
+
+        if (fstat(dir_fd, &st) < 0)
+                return fail_errno(errno, "stat %s/%s", root, id);
+        if ((st.st_uid != geteuid() && st.st_uid != 0) || (st.st_mode & 022))
+                return fail_text(EPERM, "%s/%s belongs to uid %u or others can write to it: not used", root,
+                                 id, (unsigned) st.st_uid);
+        return 0;
+}
+
 /**
  * state_make - make and lock the directory of a new container.
  *
@@ -118,7 +130,8 @@ int state_save(const State *s) {
             json_set_bool(o, "hooks", s->any_hook) < 0 ||
             json_set_bool(o, "noNewPrivileges", s->no_new_privs) < 0 ||
             json_set_bool(o, "madeCgroup", s->made_cgroup) < 0 ||
-            json_set_bool(o, "userNamespace", s->user_ns) < 0)
+            json_set_bool(o, "userNamespace", s->user_ns) < 0 ||
+            json_set_bool(o, "keepKeyring", s->keep_keyring) < 0)
                 return -ENOMEM;
         if (s->annotations && json_set(o, "annotations", json_object_get(s->annotations)) < 0)
                 return -ENOMEM;
@@ -153,6 +166,7 @@ static void state_fill(State *s, json_object *o) {
         (void) json_get_bool(o, "noNewPrivileges", &s->no_new_privs);
         (void) json_get_bool(o, "madeCgroup", &s->made_cgroup);
         (void) json_get_bool(o, "userNamespace", &s->user_ns);
+        (void) json_get_bool(o, "keepKeyring", &s->keep_keyring);
         (void) json_get_bool(o, "scopeUser", &s->scope_user);
         s->pid = (pid_t) pid;
         s->pid_start = (uint64_t) start;
@@ -198,6 +212,9 @@ int state_load(const char *root, const char *id, bool lock, State *ret) {
                 s.dir_fd = -EBADF;
                 return fail_text(ENOENT, "container \"%s\" does not exist", id);
         }
+        r = check_owner(s.dir_fd, root, id);
+        if (r < 0)
+                return r;
         while (lock && flock(s.dir_fd, LOCK_EX) < 0)
                 if (errno != EINTR)
                         return fail_errno(errno, "lock container \"%s\"", id);

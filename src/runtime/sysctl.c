@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sysctl.h"
 
-#include <stdio.h>
-#include <sys/stat.h>
-
 #include "../basic/str.h"
 #include "error.h"
 #include "namespaces.h"
@@ -37,16 +34,6 @@ static NamespaceKind namespace_of(const char *name) {
         return startswith(name, "user.") ? NS_USER : _NS_INVALID;
 }
 
-/* Joined by path, it may be the one we are in ourselves. */
-static bool is_ours(const Spec *s, NamespaceKind kind) {
-        struct stat theirs, ours;
-        char path[32];
-
-        (void) snprintf(path, sizeof(path), "/proc/self/ns/%s", namespace_file(kind));
-        return s->ns[kind].path && stat(s->ns[kind].path, &theirs) >= 0 && stat(path, &ours) >= 0 &&
-               theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
-}
-
 static int check_key(const Spec *s, const char *key) {
         _cleanup_free_ char *name = with_dots(key);
         NamespaceKind needs;
@@ -62,7 +49,7 @@ static int check_key(const Spec *s, const char *key) {
                 return fail_text(EINVAL,
                                  "config.json: linux.sysctl: \"%s\" is not in a separate kernel namespace",
                                  key);
-        if (!s->ns[needs].present || is_ours(s, needs))
+        if (!s->ns[needs].present || namespace_is_ours(s, needs))
                 return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\" needs a %s namespace of its own",
                                  key, namespace_names[needs]);
         return 0;

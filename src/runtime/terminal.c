@@ -63,8 +63,9 @@ static int open_ptmx(int root_fd) {
         fd = sys_openat2(dir, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC,
                          RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS);
         if (fd < 0 && errno == EXDEV)
-                return fail_text(ENODEV,
-                                 "terminal: /dev/pts/ptmx is not the multiplexer: something is mounted there");
+                return fail_text(
+                                ENODEV,
+                                "terminal: /dev/pts/ptmx is not the multiplexer: something is mounted there");
         if (fd < 0 || fstat(fd, &st) < 0)
                 return fail_errno(errno, "terminal: open /dev/pts/ptmx");
         if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2))
