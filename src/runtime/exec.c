@@ -223,7 +223,11 @@ static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret, int *r
         if (pid < 0 && errno == EBUSY)
                 return fail_errno(errno, "error adding pid to cgroups: %s", strempty(c->options->cgroup));
         if (pid < 0 && errno == EACCES)
-                return fail_errno(errno, "new process in cgroup %s of container \"%s\"", s->cgroup, s->id);
+                return fail_text(errno,
+                                 "new process in cgroup %s of container \"%s\": permission denied: an "
+                                 "ordinary user can enter it only from a cgroup of its own (systemd-run "
+                                 "--user --scope)",
+                                 s->cgroup, s->id);
         if (pid < 0)
                 return fail_errno(errno, "new process in container \"%s\"", s->id);
         if (pid == 0)

@@ -422,6 +422,17 @@ def test_delegated_cgroup_by_path(top):
         os.rmdir(top + "/deep")
 
 
+@in_user_cgroup
+def test_exec_from_outside_of_the_delegated_tree(top):
+    """A process never gets into the container without getting into its cgroup."""
+    global here
+    b = UserBundle("sleep", "1000").create()
+    here = None
+    r = rt("exec", b.id, "touch", "/tmp/made", check=255)
+    assert "only from a cgroup of its own" in r.err and not os.path.exists(b.rootfs + "/tmp/made"), r
+    b.delete()
+
+
 @needs("controllers")
 @in_user_cgroup
 def test_limits_in_a_delegated_cgroup(top):
