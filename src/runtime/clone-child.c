@@ -3,16 +3,26 @@
  * A child in new namespaces and in its cgroup from its first instruction: clone3(CLONE_INTO_CGROUP). Where
  * an outer filter refuses clone3() (it cannot look into its argument, so older container engines do) the
  * child is made by clone(), and held back until it was moved.
+ *
+ * Linux 6.18 (and some before) kills a child at birth when cgroup.kill was written more often to its new
+ * cgroup than to its parent's, or less often, however long ago that was: it compares the two counts. A
+ * parent in the cgroup of a service that systemd has killed once can have no child elsewhere then. So a
+ * child leaves word that it lives, and one that never did is made again by the other way.
  */
 #include "clone-child.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "../basic/fd.h"
 #include "kernel-call.h"
+
+static volatile bool *born; /* shared with the child; NULL: not known */
+static bool only_move;
 
 static pid_t legacy_clone(uint64_t flags, int *ret_pidfd) {
         unsigned long f = (unsigned long) (flags | CLONE_PIDFD | SIGCHLD);
@@ -39,8 +49,7 @@ static int move_to_cgroup(int cgroup_fd, pid_t pid) {
 /**
  * clone_and_move - as clone_into_cgroup(), in two steps: the child returns 0 when it is where it belongs,
  * and ends when its parent does before. For kernels without clone3(), and for a cgroup that somebody has
- * used before: since 6.14 (seen with 6.18) the kernel kills who is cloned into a cgroup that cgroup.kill was
- * ever written to.
+ * used, and may have killed, before.
  */
 pid_t clone_and_move(uint64_t flags, int cgroup_fd, int *ret_pidfd) {
         _cleanup_close_ int gate = -EBADF, key = -EBADF;
@@ -88,10 +97,37 @@ pid_t clone_into_cgroup(uint64_t flags, int cgroup_fd, int *ret_pidfd) {
                 .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
                 .cgroup = cgroup_fd >= 0 ? (uint64_t) cgroup_fd : 0,
         };
-        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+        pid_t pid;
 
+        if (only_move)
+                return clone_and_move(flags, cgroup_fd, ret_pidfd);
+        if (!born && cgroup_fd >= 0) {
+                void *page = mmap(NULL, sizeof(*born), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                                  -1, 0);
+
+                born = page == MAP_FAILED ? NULL : page;
+        }
+        pid = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+        if (pid == 0 && born)
+                *born = true;
         /* An EPERM that is not the filter's comes back from clone() too. */
         if (pid >= 0 || (errno != ENOSYS && errno != EPERM))
                 return pid;
         return clone_and_move(flags, cgroup_fd, ret_pidfd);
+}
+
+/**
+ * clone_died_at_birth - whether a child that has ended was killed before its first instruction. Then it is
+ * reaped, its pidfd closed, and the next clone_into_cgroup() goes the other way. Can be so only once.
+ */
+bool clone_died_at_birth(pid_t pid, int *pidfd) {
+        struct pollfd p = { .fd = *pidfd, .events = POLLIN };
+
+        if (only_move || !born || *born || pid <= 0 || *pidfd < 0 || poll(&p, 1, 0) <= 0)
+                return false;
+        only_move = true;
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        *pidfd = safe_close(*pidfd);
+        return true;
 }

@@ -407,7 +407,7 @@ static int announce(const InitContext *c, State *st, Undo *u, int channel) {
         return r < 0 ? r : channel_send(channel, CHANNEL_SAVED, NULL);
 }
 
-static int run_child(InitContext *c, State *st, Undo *u, StartLink *ret_link) {
+static int run_child_once(InitContext *c, State *st, Undo *u, StartLink *ret_link) {
         /* For `run` the state is stored while the child sets up, so that neither waits for the other. A
          * hook, and whoever waits for `created`, is to see a stored pid only when all is set up. */
         bool early = c->options->start && !c->spec->any_hook;
@@ -440,6 +440,16 @@ static int run_child(InitContext *c, State *st, Undo *u, StartLink *ret_link) {
                 r = announce(c, st, u, channel);
         if (r >= 0 && c->options->start)
                 ret_link->channel_fd = TAKE_FD(channel);
+        return r;
+}
+
+static int run_child(InitContext *c, State *st, Undo *u, StartLink *ret_link) {
+        int r = run_child_once(c, st, u, ret_link);
+
+        if (r < 0 && !u->scope.used && clone_died_at_birth(u->pid, &u->pidfd)) {
+                u->pid = 0;
+                r = run_child_once(c, st, u, ret_link);
+        }
         return r;
 }
 

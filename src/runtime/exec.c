@@ -236,12 +236,15 @@ static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret, int *r
         return 0;
 }
 
-static int await_exec(const ExecOptions *o, int channel, pid_t pid, int pidfd) {
+/* Return: 0, -EAGAIN when the child never lived and a second one may be made, or -errno with a message. */
+static int await_exec(const ExecOptions *o, int channel, pid_t pid, int *pidfd) {
         char text[CHANNEL_TEXT_MAX] = "";
         int r;
 
         /* The end of the channel says that the program runs. */
-        r = channel_receive_from(channel, pidfd, text);
+        r = channel_receive_from(channel, *pidfd, text);
+        if (r == CHANNEL_EOF && clone_died_at_birth(pid, pidfd))
+                return -EAGAIN;
         if (r == CHANNEL_EOF)
                 r = o->pid_file ? write_pid_file(o->pid_file, pid) : 0;
         else
@@ -252,6 +255,20 @@ static int await_exec(const ExecOptions *o, int channel, pid_t pid, int pidfd) {
                         ;
         }
         return r;
+}
+
+static int spawn_and_await(ExecContext *c, const State *s, bool pid_ns, pid_t *ret, int *ret_pidfd) {
+        _cleanup_close_ int channel = -EBADF;
+        int ends[2], r;
+
+        r = channel_pair(ends);
+        if (r < 0)
+                return r;
+        channel = ends[0];
+        c->channel_fd = ends[1];
+        r = spawn(c, s, pid_ns, ret, ret_pidfd);
+        (void) close(ends[1]);
+        return r < 0 ? r : await_exec(c->options, channel, *ret, ret_pidfd);
 }
 
 static int check_running(const State *s, const ExecOptions *o) {
@@ -311,13 +328,13 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
         _cleanup_exec_process_ ExecProcess process = {};
         _cleanup_seccomp_ SeccompFilter filter = {};
         _cleanup_state_ State s = STATE_INIT;
-        _cleanup_close_ int pidfd = -EBADF, child_pidfd = -EBADF, channel = -EBADF, pidfd_socket = -EBADF;
+        _cleanup_close_ int pidfd = -EBADF, child_pidfd = -EBADF, pidfd_socket = -EBADF;
         _cleanup_agent_ SeccompAgent agent = SECCOMP_AGENT_INIT;
         _cleanup_json_ json_object *config = NULL;
         ExecContext c = { .options = o, .process = &process.process, .filter = &filter, .agent = &agent,
                           .state = &s, .console_fd = o->console_fd };
-        int ends[2], r;
         bool pid_ns;
+        int r;
 
         if ((r = state_load(o->root, o->id, false, &s)) < 0 || (r = check_running(&s, o)) < 0 ||
             (r = exec_process_load(o, &s, &process)) < 0 || (r = seccomp_load_saved(s.dir_fd, &filter)) < 0)
@@ -349,17 +366,13 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
                         return pidfd_socket;
         }
         if ((r = connect_agent(&s, &filter, &config, &agent)) < 0 ||
-            (r = find_namespaces(&s, &c, &pid_ns)) < 0 || (r = channel_pair(ends)) < 0)
+            (r = find_namespaces(&s, &c, &pid_ns)) < 0 || (r = inherit_oom_score(&c)) < 0)
                 return r;
-        channel = ends[0];
-        c.channel_fd = ends[1];
-        r = inherit_oom_score(&c);
-        if (r >= 0)
-                r = sched_apply_initial_affinity(&process.process);
-        if (r >= 0)
-                r = spawn(&c, &s, pid_ns, ret_pid, &child_pidfd);
-        (void) close(ends[1]);
-        if (r >= 0)
-                r = await_exec(o, channel, *ret_pid, child_pidfd);
+        r = sched_apply_initial_affinity(&process.process);
+        if (r < 0)
+                return r;
+        r = spawn_and_await(&c, &s, pid_ns, ret_pid, &child_pidfd);
+        if (r == -EAGAIN) /* the pid namespace is joined already */
+                r = spawn_and_await(&c, &s, false, ret_pid, &child_pidfd);
         return r < 0 || pidfd_socket < 0 ? r : terminal_send(pidfd_socket, child_pidfd);
 }

@@ -106,6 +106,24 @@ def test_cgroup_that_is_not_empty_or_not_clean():
         b.fails("cgroup")
 
 
+def test_caller_in_a_cgroup_that_was_killed_once():
+    """Linux 6.18 kills the child of such a caller at birth."""
+    path = CGROUP + "/berth-test-caller"
+    os.makedirs(path)
+    b = Bundle("sleep", "1000").save()
+    log = b.path + "/log"
+    script = """echo 1 >$1/cgroup.kill && echo $$ >$1/cgroup.procs && shift || exit 99
+r="$1 --root $2"; $r create --bundle $3 $4 </dev/null >$5 2>&1 && $r start $4 && $r exec $4 sh -c "echo lives; exit 5"; echo $?
+$r delete -f $4; cat $5"""
+    try:
+        r = run("sh", "-c", script, "sh", path, RUNTIME, bundle.ROOT, b.path, b.id, log, check=None)
+        assert r.out == "lives\n5\n", r
+        b.gone()
+    finally:
+        wait_for(lambda: "populated 0" in open(path + "/cgroup.events").read(), 10)
+        os.rmdir(path)
+
+
 def test_cgroups_that_cannot_be_entered():
     path = CGROUP + "/berth-test-threads"
     os.makedirs(path + "/t")
