@@ -47,6 +47,8 @@ typedef struct ExecContext {
         SeccompAgent *agent;
         const State *state;
         int pidfd, channel_fd, console_fd;
+        int parent_end; /* of the channel */
+        bool moved;     /* systemd puts it into its cgroup: CHANNEL_CGROUP */
         uint64_t join; /* CLONE_NEW... for the child's setns */
         bool user_ns;
 } ExecContext;
@@ -105,6 +107,13 @@ static int child_run(ExecContext *c) {
         SpecProcess *p = c->process;
         int r;
 
+        if (c->moved) {
+                /* Or its end would not be seen. */
+                (void) close(c->parent_end);
+                r = channel_expect(c->channel_fd, CHANNEL_CGROUP);
+                if (r < 0)
+                        return r;
+        }
         if (c->user_ns && geteuid() == 0) {
                 process_raise_limits(0, p);
                 r = oom_score_apply_outside(0, p);
@@ -199,15 +208,28 @@ static int join_pid_namespace(ExecContext *c) {
         return 0;
 }
 
+static void end_child(pid_t pid) {
+        (void) kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+}
+
 static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret, int *ret_pidfd) {
         _cleanup_close_ int cgroup = open_cgroup(c->options, s);
+        _cleanup_scope_helper_ ScopeHelper helper = {};
         pid_t pid;
+        int r;
 
         if (cgroup < 0 && (s->cgroup || c->options->cgroup))
                 return cgroup;
+        r = c->options->cgroup ? 0 : systemd_scope_prepare_attach(s, &helper);
+        if (r < 0)
+                return r;
+        c->moved = r > 0;
+        if (c->moved)
+                cgroup = safe_close(cgroup);
         if (pid_ns) {
-                int r = join_pid_namespace(c);
-
+                r = join_pid_namespace(c);
                 if (r < 0)
                         return r;
         }
@@ -233,7 +255,14 @@ static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret, int *r
         if (pid == 0)
                 child_main(c);
         *ret = pid;
-        return 0;
+        if (!c->moved)
+                return 0;
+        r = systemd_scope_attach(&helper, s, pid);
+        if (r >= 0)
+                r = channel_send(c->parent_end, CHANNEL_CGROUP, NULL);
+        if (r < 0)
+                end_child(pid);
+        return r;
 }
 
 /* Return: 0, -EAGAIN when the child never lived and a second one may be made, or -errno with a message. */
@@ -249,11 +278,8 @@ static int await_exec(const ExecOptions *o, int channel, pid_t pid, int *pidfd) 
                 r = o->pid_file ? write_pid_file(o->pid_file, pid) : 0;
         else
                 r = fail_text(ECHILD, "%s", text);
-        if (r < 0) {
-                (void) kill(pid, SIGKILL);
-                while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-                        ;
-        }
+        if (r < 0)
+                end_child(pid);
         return r;
 }
 
@@ -264,7 +290,7 @@ static int spawn_and_await(ExecContext *c, const State *s, bool pid_ns, pid_t *r
         r = channel_pair(ends);
         if (r < 0)
                 return r;
-        channel = ends[0];
+        channel = c->parent_end = ends[0];
         c->channel_fd = ends[1];
         r = spawn(c, s, pid_ns, ret, ret_pidfd);
         (void) close(ends[1]);

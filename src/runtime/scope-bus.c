@@ -434,3 +434,29 @@ int scope_bus_stop(ScopeBus *b, const Fields *request) {
                 reset_failed(b);
         return r;
 }
+
+/** scope_bus_attach - move a process into the unit, or a cgroup below it: who may not write to the cgroups
+ * above both where it is and where it goes has to ask. */
+int scope_bus_attach(ScopeBus *b, const Fields *request) {
+        const char *subgroup = fields_get(request, "subgroup");
+        sd_bus_error e = SD_BUS_ERROR_NULL;
+        sd_bus_message *m = NULL;
+        uint64_t pid;
+        int r;
+
+        r = begin(b, request, "AttachProcessesToUnit", &m);
+        if (r < 0)
+                return r;
+        if (fields_get_u64(request, "pid", INT32_MAX, &pid) < 0)
+                r = fail(b, -EBADMSG, "no process is named");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "ssau", b->unit, strempty(subgroup), 1, (uint32_t) pid);
+        if (r >= 0) {
+                r = sd_bus_call(b->bus, m, CALL_TIMEOUT, &e, NULL);
+                if (r < 0)
+                        (void) fail(b, r, e.message ? e.message : strerror(-r));
+        }
+        sd_bus_error_free(&e);
+        sd_bus_message_unref(m);
+        return r < 0 ? r : 0;
+}

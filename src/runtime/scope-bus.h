@@ -24,4 +24,5 @@ void scope_bus_open(ScopeBus *b, bool user);
 void scope_bus_done(ScopeBus *b);
 int scope_bus_start(ScopeBus *b, const Fields *request);
 int scope_bus_set(ScopeBus *b, const Fields *request);
+int scope_bus_attach(ScopeBus *b, const Fields *request);
 int scope_bus_stop(ScopeBus *b, const Fields *request);

@@ -25,6 +25,8 @@ static int serve(ScopeBus *bus, const Message *m) {
                 return scope_bus_set(bus, &m->fields);
         if (streq(verb, SCOPE_VERB_STOP))
                 return scope_bus_stop(bus, &m->fields);
+        if (streq(verb, SCOPE_VERB_ATTACH))
+                return scope_bus_attach(bus, &m->fields);
         return -EOPNOTSUPP;
 }
 

@@ -189,18 +189,79 @@ int systemd_scope_enter(SystemdScope *x, const Spec *s, State *st, pid_t pid) {
         return r < 0 ? r : TAKE_FD(fd);
 }
 
+static const char *subgroup_of(const State *st) {
+        return st->scope && st->annotations ? json_string_or(st->annotations, SUBGROUP_ANNOTATION, "") : "";
+}
+
 /** systemd_scope_open_inner - the cgroup for further processes of any container: its own, or the one below
  * its scope. Return: a descriptor, or -errno with a message. */
 int systemd_scope_open_inner(const State *st) {
-        const char *name = st->scope && st->annotations ?
-                                           json_string_or(st->annotations, SUBGROUP_ANNOTATION, "") :
-                                           "";
+        const char *name = subgroup_of(st);
         _cleanup_free_ char *path = NULL;
 
         if (isempty(name))
                 return cgroup_open(st->cgroup);
         path = str_concat(st->cgroup, "/", name);
         return path ? cgroup_open(path) : -ENOMEM;
+}
+
+/* How much of two cgroup paths is the same, in whole names. */
+static size_t common_length(const char *a, const char *b) {
+        size_t same = 0, i = 0;
+
+        for (; a[i] && a[i] == b[i]; i++)
+                if (a[i] == '/')
+                        same = i;
+        return (!a[i] || a[i] == '/') && (!b[i] || b[i] == '/') ? i : same;
+}
+
+/* The kernel's rule for a move: cgroup.procs of the nearest cgroup above both must be writable. */
+static int may_move_to(const char *path) {
+        _cleanup_free_ char *own = NULL, *above = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = cgroup_of_pid(getpid(), &own);
+        if (r < 0)
+                return r;
+        above = str_printf("%.*s", (int) MAX(common_length(own, path), (size_t) 1), path);
+        if (!above)
+                return -ENOMEM;
+        fd = above[1] ? cgroup_open(above) : cgroup_open_mount();
+        return fd >= 0 && faccessat(fd, "cgroup.procs", W_OK, AT_EACCESS) >= 0;
+}
+
+/**
+ * systemd_scope_prepare_attach - start the helper if a process that we make cannot be put into the
+ * container's scope by ourselves; in a login session that is so. Called while we are in no namespace of the
+ * container.
+ *
+ * Return: 1 when systemd_scope_attach() is to be used, 0 when not, or -errno with a message.
+ */
+int systemd_scope_prepare_attach(const State *st, ScopeHelper *ret) {
+        int r;
+
+        if (!st->scope || !st->scope_user || !st->cgroup)
+                return 0;
+        r = may_move_to(st->cgroup);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        r = scope_helper_start(true, ret);
+        return r < 0 ? r : 1;
+}
+
+/** systemd_scope_attach - have a process moved to the container's cgroup. */
+int systemd_scope_attach(ScopeHelper *h, const State *st, pid_t pid) {
+        const char *name = subgroup_of(st);
+        _cleanup_buffer_ Buffer b = SCOPE_REQUEST_INIT;
+        int r;
+
+        r = scope_request_begin(&b, SCOPE_VERB_ATTACH, st->scope);
+        if (r >= 0)
+                r = fields_putf(&b, '\n', "subgroup", "%s%s", isempty(name) ? "" : "/", name);
+        if (r >= 0)
+                r = fields_putf(&b, '\n', "pid", "%d", (int) pid);
+        return r < 0 ? r : scope_helper_call(h, &b, st->scope);
 }
 
 static bool annotated(const State *st, const char *key) {

@@ -25,5 +25,7 @@ void systemd_scope_undo(SystemdScope *x, const State *st);
 void systemd_scope_done(SystemdScope *x);
 
 int systemd_scope_open_inner(const State *st);
+int systemd_scope_prepare_attach(const State *st, ScopeHelper *ret);
+int systemd_scope_attach(ScopeHelper *h, const State *st, pid_t pid);
 int systemd_scope_remove(const State *st);
 int systemd_scope_update(const State *st, const Resources *r, json_object *devices);
