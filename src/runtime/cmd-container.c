@@ -16,7 +16,7 @@ static int only_id(int argc, char **argv, const char **ret) {
 
         optind = 0;
         if (getopt_long(argc, argv, "", none, NULL) >= 0)
-                return command_usage(argv[0], NULL);
+                return command_bad_option(argv);
         return command_single_id(argc, argv, optind, ret);
 }
 
@@ -58,7 +58,7 @@ int cmd_kill(const Globals *g, int argc, char **argv) {
         optind = 0;
         while ((c = getopt_long(argc, argv, "a", options, NULL)) >= 0) {
                 if (c != 'a')
-                        return command_usage(argv[0], NULL);
+                        return command_bad_option(argv);
                 all = true;
         }
         if (argc - optind < 1 || argc - optind > 2)
@@ -81,7 +81,7 @@ int cmd_delete(const Globals *g, int argc, char **argv) {
         optind = 0;
         while ((c = getopt_long(argc, argv, "f", options, NULL)) >= 0) {
                 if (c != 'f')
-                        return command_usage(argv[0], NULL);
+                        return command_bad_option(argv);
                 force = true;
         }
         r = command_single_id(argc, argv, optind, &id);

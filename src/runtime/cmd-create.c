@@ -87,7 +87,7 @@ static int parse(const Globals *g, int argc, char **argv, bool run, RunOptions *
                         ret->no_subreaper = ret->no_subreaper || c == OPT_NO_SUBREAPER;
                         break;
                 default:
-                        return command_usage(argv[0], NULL);
+                        return command_bad_option(argv);
                 }
         r = command_single_id(argc, argv, optind, &ret->create.id);
         return r < 0 ? r : activation_take_fds(&ret->create.preserve_fds, &ret->create.listen_fds);

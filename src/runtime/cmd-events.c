@@ -108,7 +108,7 @@ int cmd_events(const Globals *g, int argc, char **argv) {
                 if (c == 's')
                         once = true;
                 else if (c != 'i')
-                        return command_usage(argv[0], NULL);
+                        return command_bad_option(argv);
                 else if (duration_parse(optarg, &interval) < 0 || interval == 0)
                         return fail_text(EINVAL,
                                          "--interval \"%s\": expected a duration above 0 as 5s or 100ms",

@@ -113,7 +113,7 @@ static int parse(const Globals *g, int argc, char **argv, Parsed *p) {
         p->o = (ExecOptions) { .root = g->root, .console_fd = -EBADF };
         optind = 1;
         while ((c = getopt_long(argc, argv, "+e:tu:g:p:dc:", long_options, NULL)) >= 0) {
-                r = parse_one(c, p);
+                r = c == '?' ? command_bad_option(argv) : parse_one(c, p);
                 if (r < 0)
                         return r;
         }

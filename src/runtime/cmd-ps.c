@@ -186,7 +186,7 @@ int cmd_ps(const Globals *g, int argc, char **argv) {
         optind = 0;
         while ((c = getopt_long(argc, argv, "+f:", options, NULL)) >= 0) {
                 if (c != 'f')
-                        return command_usage(argv[0], NULL);
+                        return command_bad_option(argv);
                 if (!streq(optarg, "json") && !streq(optarg, "table"))
                         return fail_text(EINVAL, "--format \"%s\": expected table or json", optarg);
                 json = streq(optarg, "json");

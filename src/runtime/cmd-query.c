@@ -24,7 +24,7 @@ static int parse_format(int argc, char **argv, Format *ret) {
                 if (c == 'q')
                         quiet = true;
                 else if (c != 'f')
-                        return command_usage(argv[0], NULL);
+                        return command_bad_option(argv);
                 else if (streq(optarg, "json"))
                         format = FORMAT_JSON;
                 else if (streq(optarg, "table"))

@@ -137,7 +137,7 @@ int cmd_spec(const Globals *g, int argc, char **argv) {
                 else if (c == 'b')
                         bundle = optarg;
                 else
-                        return command_usage(argv[0], NULL);
+                        return command_bad_option(argv);
         }
         if (optind < argc)
                 return command_usage(argv[0], "unexpected argument");

@@ -121,7 +121,7 @@ static int parse(int argc, char **argv, json_object **ret) {
                 else if (c >= OPT_FIELD)
                         r = set_field(flags, (size_t) c - OPT_FIELD, optarg);
                 else
-                        r = command_usage(argv[0], NULL);
+                        r = command_bad_option(argv);
                 if (r < 0)
                         return r;
         }

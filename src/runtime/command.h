@@ -23,6 +23,7 @@ typedef struct Command {
 } Command;
 
 int command_usage(const char *name, const char *problem);
+int command_bad_option(char **argv);
 int command_single_id(int argc, char **argv, int optind_value, const char **ret);
 
 int cmd_create(const Globals *g, int argc, char **argv);

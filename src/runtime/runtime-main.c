@@ -71,6 +71,14 @@ int command_usage(const char *name, const char *problem) {
         return fail_text(EINVAL, "%s", problem ? problem : "wrong usage");
 }
 
+/** command_bad_option - the error for what getopt_long() has just refused. Return: -EINVAL. */
+int command_bad_option(char **argv) {
+        _cleanup_free_ char *problem =
+                        str_printf("unknown option %s, or its argument is missing", argv[optind - 1]);
+
+        return problem ? command_usage(argv[0], problem) : -ENOMEM;
+}
+
 /** command_single_id - the one positional argument. Return: 0 or -EINVAL with a message. */
 int command_single_id(int argc, char **argv, int optind_value, const char **ret) {
         if (argc - optind_value != 1)

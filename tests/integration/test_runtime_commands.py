@@ -138,6 +138,7 @@ def test_signals():
     rt("kill", b.id, "0")
     for bad in ("SIGFOO", "99", "-5", "", "RTMIN+99"):
         fails("", "kill", "--", b.id, bad)
+    fails("unknown option --bogus", "kill", "--bogus", b.id)
     fails("usage", "kill", b.id, "TERM", "KILL")
     fails("usage", "kill")
     rt("kill", b.id, "KILL")
@@ -267,6 +268,8 @@ def test_exec_options():
                        (("--pid-file", "/no/dir/pid"), "/no/dir/pid")):
         fails(text, "exec", *args, b.id, "true", code=255)
     fails("nope", "exec", b.id, "nope", code=255)
+    fails("unknown option --bogus", "exec", "--bogus", b.id, "true", code=255)
+    assert rt("exec", b.id, "echo", "--bogus").out == "--bogus\n"
     fails("usage", "exec", b.id, code=255)
     fails("usage", "exec", code=255)
     fails("does not exist", "exec", "nosuch", "true", code=255)
