@@ -76,6 +76,21 @@ static int fill(const char *path, const char *const parts[3], bool user, ScopeNa
         return 0;
 }
 
+/* The one character that an id may have and the name of a unit may not; written as systemd escapes it. */
+static char *standard_path(const char *id) {
+        char *path = strdup(":berth-runtime:");
+
+        for (const char *p = id; path && *p;) {
+                size_t n = strcspn(p, "+");
+                char *longer = str_printf("%s%.*s%s", path, (int) n, p, p[n] ? "\\x2b" : "");
+
+                free(path);
+                path = longer;
+                p += n + (p[n] != 0);
+        }
+        return path;
+}
+
 /**
  * scope_name_parse - the slice and the scope for a container.
  * @cgroups_path: may be NULL or empty: then the scope is berth-runtime-ID.scope.
@@ -90,7 +105,7 @@ int scope_name_parse(const char *cgroups_path, const char *id, bool user, ScopeN
         int r;
 
         if (isempty(path)) {
-                path = standard = str_concat(":berth-runtime:", id);
+                path = standard = standard_path(id);
                 if (!path)
                         return -ENOMEM;
         }

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 import bundle
 from bundle import CGROUP, ROOT, RUNTIME, Bundle, ns_without, rt
@@ -85,6 +86,7 @@ def test_life_cycle():
     rt("resume", b.id)
     assert rt("exec", b.id, "grep", "^0::", "/proc/self/cgroup").out == "0::/\n"
     assert rt("ps", "--format", "json", b.id).out.strip() == "[%d]" % b.pid
+    assert json.loads(rt("events", "--stats", b.id).out)["type"] == "stats"
     rt("kill", "--all", b.id, "KILL")
     assert b.wait() == signal.SIGKILL
     wait_for(lambda: b.state()["status"] == "stopped")
@@ -213,6 +215,32 @@ def test_killed_create_stays_deletable():
     p.wait()
     assert b.state()["status"] == "creating"
     b.delete()
+
+
+def test_create_killed_at_any_time_leaves_nothing():
+    """Also while systemd is making the scope; what it has made of it goes with delete."""
+    for ms in range(0, 24):
+        b = Scoped("true").save()
+        p = subprocess.Popen([RUNTIME, "--root", ROOT, "--systemd-cgroup", "create", "--bundle", b.path, b.id],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(ms / 2000)
+        p.kill()
+        p.wait()
+        rt("delete", "--force", b.id)
+        b.gone()
+
+
+def test_without_a_bus_the_private_socket_is_used():
+    b = Scoped()
+    b.sh("true", env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS="unix:path=/nowhere"))
+
+
+def test_no_systemd_is_an_error():
+    b = Scoped().save()
+    r = run("unshare", "-m", "sh", "-c", "mount -t tmpfs none /run/dbus && mount -t tmpfs none /run/systemd && exec \"$@\"", "sh",
+            RUNTIME, "--root", ROOT, "--systemd-cgroup", "run", "--bundle", b.path, b.id, check=1)
+    assert "cannot connect to systemd" in r.err, r
+    b.gone()
 
 
 def test_no_helper_is_left_and_none_means_an_error():
@@ -395,6 +423,9 @@ def test_limits():
         "cpu": {"shares": 512, "quota": 33333, "period": 100000, "burst": 1000, "cpus": "0", "mems": "0"},
         "blockIO": {"throttleReadBpsDevice": [dict(device, rate=1 << 20)], "throttleWriteIOPSDevice": [dict(device, rate=100)]},
         "unified": {"memory.high": "60M", "memory.min": "1M", "memory.oom.group": "1"}}
+    pages = os.path.exists("/sys/kernel/mm/hugepages/hugepages-2048kB")
+    if pages:
+        b.linux["resources"]["hugepageLimits"] = [{"pageSize": "2MB", "limit": 4 << 20}]
     b.create().start()
     weight = file_of(b, "cpu.weight")
 
@@ -405,6 +436,7 @@ def test_limits():
         assert file_of(b, "pids.max") == "50" and file_of(b, "cpu.weight") == weight != "100"
         assert file_of(b, "cpu.max") in quota, file_of(b, "cpu.max")
         assert file_of(b, "cpu.max.burst") == "1000"
+        assert not pages or file_of(b, "hugetlb.2MB.max") == str(4 << 20)
         assert file_of(b, "cpuset.cpus") == "0" and file_of(b, "cpuset.mems") == "0"
         assert file_of(b, "io.max") == "%s:%s rbps=1048576 wbps=max riops=max wiops=100" % (major, minor), file_of(b, "io.max")
         for name, value in {"MemoryMax": str(64 << 20), "MemoryHigh": str(60 << 20), "MemoryLow": str(32 << 20),

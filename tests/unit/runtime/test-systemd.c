@@ -36,6 +36,20 @@ static void test_names(void **state) {
         named("machine.slice:ignored:whole.scope", false, "machine.slice", "whole.scope");
 }
 
+static void test_ids_become_names(void **state) {
+        static const char *const ids[][2] = { { "a", "a" }, { "a+b", "a\\x2bb" }, { "++", "\\x2b\\x2b" },
+                                              { "a-b_c.d", "a-b_c.d" } };
+
+        for (size_t i = 0; i < ELEMENTSOF(ids); i++) {
+                _cleanup_scope_name_ ScopeName n = {};
+                char expected[64];
+
+                (void) snprintf(expected, sizeof(expected), "berth-runtime-%s.scope", ids[i][1]);
+                assert_int_equal(scope_name_parse(NULL, ids[i][0], false, &n), 0);
+                assert_string_equal(n.unit, expected);
+        }
+}
+
 static void test_bad_names(void **state) {
         refused("/a/b", -EINVAL, "slice:prefix:name");
         refused("a.slice:b", -EINVAL, "slice:prefix:name");
@@ -100,6 +114,7 @@ static void test_requests_are_bounded(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_names),
+                cmocka_unit_test(test_ids_become_names),
                 cmocka_unit_test(test_bad_names),
                 cmocka_unit_test(test_request_goes_there_and_back),
                 cmocka_unit_test(test_malformed_properties),
