@@ -20,7 +20,7 @@
 #include "error.h"
 #include "sha256.h"
 
-#define CACHE_MAGIC "berth-bpf-4"
+#define CACHE_MAGIC "berth-bpf-5"
 #define CACHE_FILTER_MAX (BPF_MAXINSNS * sizeof(struct sock_filter))
 
 typedef struct CacheHeader {

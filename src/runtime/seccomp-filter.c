@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * linux.seccomp to BPF by libseccomp, with two things it does not do: system calls newer than anything the
- * profile names answer ENOSYS, so that programs fall back instead of failing; and the tree of comparisons is
- * binary.
+ * linux.seccomp to BPF: by seccomp-tree.c, or by libseccomp where that cannot say it. System calls newer
+ * than anything the profile names answer ENOSYS, so that programs fall back instead of failing.
  */
 #include "seccomp-filter.h"
 
@@ -19,6 +18,7 @@
 #include "../basic/file.h"
 #include "error.h"
 #include "runtime-log.h"
+#include "seccomp-tree.h"
 #include "spec.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -103,11 +103,19 @@ static const struct {
         { "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV },
 };
 
-/* The highest number named per architecture; -1 when none is. */
-typedef struct Newest {
-        int highest[ELEMENTSOF(arches)];
-        bool used[ELEMENTSOF(arches)];
-} Newest;
+/* linux.seccomp, parsed. */
+typedef struct Profile {
+        uint32_t default_action;
+        SeccompArch arches[ELEMENTSOF(arches)]; /* the native one first */
+        size_t n_arches;
+        SeccompRule *rules;
+        size_t n_rules;
+} Profile;
+
+static void profile_done(Profile *p) {
+        free(p->rules);
+}
+#define _cleanup_profile_ _cleanup_(profile_done)
 
 static void scmp_releasep(scmp_filter_ctx *ctx) {
         if (*ctx)
@@ -170,9 +178,25 @@ static int parse_args(json_object *o, struct scmp_arg_cmp cmp[6], unsigned *ret_
         return 0;
 }
 
+static int append_rule(Profile *p, const char *name, uint32_t action, const struct scmp_arg_cmp *cmp,
+                       unsigned n) {
+        SeccompRule *grown;
+
+        /* By powers of two. */
+        if ((p->n_rules & (p->n_rules - 1)) == 0) {
+                grown = reallocarray(p->rules, MAX(p->n_rules * 2, 1U), sizeof(SeccompRule));
+                if (!grown)
+                        return -ENOMEM;
+                p->rules = grown;
+        }
+        p->rules[p->n_rules] = (SeccompRule) { .name = name, .action = action, .n = n };
+        memcpy(p->rules[p->n_rules++].cmp, cmp, n * sizeof(*cmp));
+        return 0;
+}
+
 /* One rule for all its conditions; but conditions on the same argument are alternatives, as runc has it. */
-static int add_rule(scmp_filter_ctx ctx, uint32_t action, int nr, const struct scmp_arg_cmp *cmp,
-                    unsigned n) {
+static int append_rules(Profile *p, const char *name, uint32_t action, const struct scmp_arg_cmp *cmp,
+                        unsigned n) {
         unsigned seen = 0;
         bool repeated = false;
         int r = 0;
@@ -182,28 +206,25 @@ static int add_rule(scmp_filter_ctx ctx, uint32_t action, int nr, const struct s
                 seen |= 1U << cmp[i].arg;
         }
         if (!repeated)
-                return seccomp_rule_add_array(ctx, action, nr, n, cmp);
+                return append_rule(p, name, action, cmp, n);
         for (unsigned i = 0; i < n && r >= 0; i++)
-                r = seccomp_rule_add_array(ctx, action, nr, 1, &cmp[i]);
+                r = append_rule(p, name, action, &cmp[i], 1);
         return r;
 }
 
-static void note_newest(Newest *newest, const char *name) {
-        for (size_t i = 0; i < ELEMENTSOF(arches); i++) {
-                int nr;
+static void note_newest(Profile *p, const char *name) {
+        for (size_t i = 0; i < p->n_arches; i++) {
+                int nr = seccomp_number(p->arches[i].arch, name);
 
-                if (!newest->used[i])
-                        continue;
-                nr = seccomp_syscall_resolve_name_arch(arches[i].arch, name);
-                if (nr >= 0 && arches[i].arch == SCMP_ARCH_X32)
+                if (nr >= 0 && p->arches[i].arch == SCMP_ARCH_X32)
                         nr = (int) ((unsigned) nr & ~X32_BIT);
-                newest->highest[i] = MAX(newest->highest[i], nr);
+                p->arches[i].highest = MAX(p->arches[i].highest, nr);
         }
 }
 
-static int add_group(scmp_filter_ctx ctx, json_object *o, uint32_t default_action, Newest *newest) {
+static int parse_group(json_object *o, Profile *p) {
         _cleanup_free_ const char **names = NULL;
-        struct scmp_arg_cmp cmp[6];
+        struct scmp_arg_cmp cmp[6] = {};
         uint32_t action;
         unsigned n = 0;
         int r;
@@ -215,22 +236,16 @@ static int add_group(scmp_filter_ctx ctx, json_object *o, uint32_t default_actio
                 return fail_text(EINVAL,
                                  "config.json: linux.seccomp.syscalls.names: expected at least one name");
         for (size_t i = 0; names[i]; i++) {
-                int nr = seccomp_syscall_resolve_name(names[i]);
-
                 /* Names this libseccomp does not know yet are the newest of all; profiles list them for
                  * later. */
-                if (nr == __NR_SCMP_ERROR)
+                if (seccomp_syscall_resolve_name(names[i]) == __NR_SCMP_ERROR)
                         continue;
-                note_newest(newest, names[i]);
-                if (action == default_action)
+                note_newest(p, names[i]);
+                if (action == p->default_action)
                         continue;
-                r = add_rule(ctx, action, nr, cmp, n);
-                /* A condition on an argument that an architecture passes another way cannot be expressed
-                 * there. */
-                if (r == -EEXIST || (r == -EDOM && n > 0))
-                        continue;
+                r = append_rules(p, names[i], action, cmp, n);
                 if (r < 0)
-                        return fail_errno(r, "config.json: linux.seccomp.syscalls: %s", names[i]);
+                        return r;
         }
         return 0;
 }
@@ -242,15 +257,26 @@ static bool is_other_arch(const char *name) {
         return false;
 }
 
-static int add_arches(scmp_filter_ctx ctx, json_object *seccomp, Newest *newest) {
+static bool has_arch(const Profile *p, uint32_t arch) {
+        for (size_t i = 0; i < p->n_arches; i++)
+                if (p->arches[i].arch == arch)
+                        return true;
+        return false;
+}
+
+static void append_arch(Profile *p, size_t k) {
+        if (!has_arch(p, arches[k].arch))
+                p->arches[p->n_arches++] = (SeccompArch) { arches[k].arch, arches[k].audit, -1 };
+}
+
+static int parse_arches(json_object *seccomp, Profile *p) {
         _cleanup_free_ const char **names = NULL;
         uint32_t native = seccomp_arch_native();
         int r;
 
-        for (size_t k = 0; k < ELEMENTSOF(arches); k++) {
-                newest->highest[k] = -1;
-                newest->used[k] = arches[k].arch == native;
-        }
+        for (size_t k = 0; k < ELEMENTSOF(arches); k++)
+                if (arches[k].arch == native)
+                        append_arch(p, k);
         r = spec_strv(seccomp, "linux.seccomp", "architectures", &names);
         if (r < 0)
                 return r;
@@ -262,14 +288,10 @@ static int add_arches(scmp_filter_ctx ctx, json_object *seccomp, Newest *newest)
                 if (k == ELEMENTSOF(arches) && !is_other_arch(names[i]))
                         return fail_text(EINVAL, "config.json: linux.seccomp.architectures: unknown \"%s\"",
                                          names[i]);
-                if (k == ELEMENTSOF(arches)) {
+                if (k == ELEMENTSOF(arches))
                         runtime_warning("linux.seccomp.architectures: \"%s\" is unknown here", names[i]);
-                        continue;
-                }
-                newest->used[k] = true;
-                r = seccomp_arch_add(ctx, arches[k].arch);
-                if (r < 0 && r != -EEXIST)
-                        return fail_errno(r, "config.json: linux.seccomp.architectures: %s", names[i]);
+                else
+                        append_arch(p, k);
         }
         return 0;
 }
@@ -303,22 +325,23 @@ static struct sock_filter statement(uint16_t code, uint32_t value, uint8_t if_tr
  * Per architecture:  if arch != A skip 4;  load nr;  if nr > highest (and, for x86-64, no x32 number) return
  * ENOSYS; load arch.  x32 shares x86-64's arch and has numbers from 2^30 on.
  */
-static size_t write_prologue(const Newest *newest, struct sock_filter *p) {
+static size_t write_prologue(const Profile *profile, struct sock_filter *p) {
         size_t n = 0;
 
         p[n++] = statement(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
-        for (size_t i = 0; i < ELEMENTSOF(arches); i++) {
-                uint32_t highest = (uint32_t) newest->highest[i];
+        for (size_t i = 0; i < profile->n_arches; i++) {
+                const SeccompArch *a = &profile->arches[i];
+                uint32_t highest = (uint32_t) a->highest;
 
-                if (!newest->used[i] || newest->highest[i] < 0)
+                if (a->highest < 0)
                         continue;
-                p[n++] = statement(BPF_JMP | BPF_JEQ | BPF_K, arches[i].audit, 0, 5);
+                p[n++] = statement(BPF_JMP | BPF_JEQ | BPF_K, a->audit, 0, 5);
                 p[n++] = statement(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
-                if (arches[i].arch == SCMP_ARCH_X32)
+                if (a->arch == SCMP_ARCH_X32)
                         p[n++] = statement(BPF_JMP | BPF_JGT | BPF_K, X32_BIT | highest, 1, 2);
                 else
                         p[n++] = statement(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 2, 0);
-                if (arches[i].arch == SCMP_ARCH_X32)
+                if (a->arch == SCMP_ARCH_X32)
                         p[n++] = statement(BPF_JMP | BPF_JA, 1, 0, 0);
                 else
                         p[n++] = statement(BPF_JMP | BPF_JGT | BPF_K, highest, 0, 1);
@@ -340,38 +363,80 @@ static bool denies(uint32_t default_action) {
         }
 }
 
-static int build(json_object *seccomp, scmp_filter_ctx ctx, uint32_t default_action, SeccompFilter *ret) {
-        _cleanup_free_ struct sock_filter *code = NULL, *whole = NULL;
-        Newest newest = {};
-        json_object *groups;
-        size_t n, n_code = 0, n_prologue = 0;
+static int fill_context(const Profile *p, scmp_filter_ctx ctx) {
         int r;
 
         (void) seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
         /* A binary tree needs libseccomp 2.5; without it the filter is only slower. */
         (void) seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-        r = add_arches(ctx, seccomp, &newest);
-        if (r < 0)
-                return r;
-        r = spec_array(seccomp, "linux.seccomp", "syscalls", &groups, &n);
-        for (size_t i = 0; r >= 0 && i < n; i++)
-                r = add_group(ctx, json_object_array_get_idx(groups, i), default_action, &newest);
-        if (r < 0)
-                return r;
-        r = export_code(ctx, &code, &n_code);
+        for (size_t i = 0; i < p->n_arches; i++) {
+                r = seccomp_arch_add(ctx, p->arches[i].arch);
+                if (r < 0 && r != -EEXIST)
+                        return fail_errno(r, "config.json: linux.seccomp.architectures: %#x",
+                                          p->arches[i].arch);
+        }
+        for (size_t i = 0; i < p->n_rules; i++) {
+                const SeccompRule *rule = &p->rules[i];
+
+                r = seccomp_rule_add_array(ctx, rule->action, seccomp_syscall_resolve_name(rule->name),
+                                           rule->n, rule->cmp);
+                /* A condition on an argument that an architecture passes another way cannot be expressed
+                 * there. */
+                if (r < 0 && r != -EEXIST && !(r == -EDOM && rule->n > 0))
+                        return fail_errno(r, "config.json: linux.seccomp.syscalls: %s", rule->name);
+        }
+        return 0;
+}
+
+static int build_by_libseccomp(const Profile *p, SeccompFilter *ret) {
+        _cleanup_free_ struct sock_filter *code = NULL, *whole = NULL;
+        _cleanup_scmp_ scmp_filter_ctx ctx = seccomp_init(p->default_action);
+        size_t n_code = 0, n_prologue = 0;
+        int r;
+
+        if (!ctx)
+                return fail_text(EINVAL, "config.json: linux.seccomp.defaultAction: libseccomp refuses it");
+        r = fill_context(p, ctx);
+        if (r >= 0)
+                r = export_code(ctx, &code, &n_code);
         if (r < 0)
                 return r;
         whole = new(struct sock_filter, n_code + 1 + 6 * ELEMENTSOF(arches));
         if (!whole)
                 return -ENOMEM;
-        if (denies(default_action))
-                n_prologue = write_prologue(&newest, whole);
+        if (denies(p->default_action))
+                n_prologue = write_prologue(p, whole);
         if (n_prologue + n_code > BPF_MAXINSNS)
                 return fail_text(E2BIG, "config.json: linux.seccomp: the filter is too long");
         memcpy(whole + n_prologue, code, n_code * sizeof(struct sock_filter));
         ret->code = TAKE_PTR(whole);
         ret->n = n_prologue + n_code;
         return 0;
+}
+
+static int build(const Profile *p, bool reference, SeccompFilter *ret) {
+        SeccompTree t = { .rules = p->rules,
+                          .n_rules = p->n_rules,
+                          .arches = p->arches,
+                          .n_arches = p->n_arches,
+                          .default_action = p->default_action,
+                          .newer_is_enosys = denies(p->default_action) };
+        int r = reference ? -EOPNOTSUPP : seccomp_tree_build(&t, &ret->code, &ret->n);
+
+        return r == -EOPNOTSUPP || r == -E2BIG ? build_by_libseccomp(p, ret) : r;
+}
+
+static int parse_profile(json_object *seccomp, Profile *p) {
+        json_object *groups;
+        size_t n;
+        int r;
+
+        r = parse_arches(seccomp, p);
+        if (r >= 0)
+                r = spec_array(seccomp, "linux.seccomp", "syscalls", &groups, &n);
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = parse_group(json_object_array_get_idx(groups, i), p);
+        return r < 0 ? r : 0;
 }
 
 static int parse_flags(json_object *seccomp, unsigned *ret) {
@@ -428,6 +493,25 @@ static int find_notify(json_object *seccomp, SeccompNotify *ret) {
         return 0;
 }
 
+static int compile(json_object *seccomp, bool reference, SeccompFilter *ret) {
+        _cleanup_profile_ Profile p = {};
+        SeccompFilter f = {};
+        int r;
+
+        r = parse_action(seccomp, "defaultAction", "defaultErrnoRet", &p.default_action);
+        if (r < 0)
+                return r;
+        if (p.default_action == SCMP_ACT_NOTIFY)
+                return fail_text(EINVAL,
+                                 "config.json: linux.seccomp: SCMP_ACT_NOTIFY cannot be used as default "
+                                 "action");
+        if ((r = parse_flags(seccomp, &f.flags)) < 0 || (r = find_notify(seccomp, &f.notify)) < 0 ||
+            (r = parse_profile(seccomp, &p)) < 0 || (r = build(&p, reference, &f)) < 0)
+                return r;
+        *ret = f;
+        return 0;
+}
+
 /**
  * seccomp_compile - make a filter of linux.seccomp.
  * @ret: owned by the caller, seccomp_filter_done().
@@ -435,31 +519,12 @@ static int find_notify(json_object *seccomp, SeccompNotify *ret) {
  * Return: 0, -EINVAL or -EOPNOTSUPP with the field in the message, -ENOMEM.
  */
 int seccomp_compile(json_object *seccomp, SeccompFilter *ret) {
-        _cleanup_scmp_ scmp_filter_ctx ctx = NULL;
-        uint32_t default_action;
-        SeccompFilter f = {};
-        int r;
+        return compile(seccomp, false, ret);
+}
 
-        r = parse_action(seccomp, "defaultAction", "defaultErrnoRet", &default_action);
-        if (r < 0)
-                return r;
-        if (default_action == SCMP_ACT_NOTIFY)
-                return fail_text(
-                                EINVAL,
-                                "config.json: linux.seccomp: SCMP_ACT_NOTIFY cannot be used as default action");
-        r = parse_flags(seccomp, &f.flags);
-        if (r >= 0)
-                r = find_notify(seccomp, &f.notify);
-        if (r < 0)
-                return r;
-        ctx = seccomp_init(default_action);
-        if (!ctx)
-                return fail_text(EINVAL, "config.json: linux.seccomp.defaultAction: libseccomp refuses it");
-        r = build(seccomp, ctx, default_action, &f);
-        if (r < 0)
-                return r;
-        *ret = f;
-        return 0;
+/** seccomp_compile_reference - the same by libseccomp alone, for tests to compare with. */
+int seccomp_compile_reference(json_object *seccomp, SeccompFilter *ret) {
+        return compile(seccomp, true, ret);
 }
 
 /** seccomp_action_names - for `features`. Return: how many. */

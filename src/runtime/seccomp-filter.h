@@ -26,6 +26,7 @@ void seccomp_filter_done(SeccompFilter *f);
 #define _cleanup_seccomp_ _cleanup_(seccomp_filter_done)
 
 int seccomp_compile(json_object *seccomp, SeccompFilter *ret);
+int seccomp_compile_reference(json_object *seccomp, SeccompFilter *ret);
 typedef struct SeccompAgent SeccompAgent;
 int seccomp_filter_load(const SeccompFilter *f, const SeccompAgent *agent);
 bool seccomp_flag_is_supported(const char *name);

@@ -9,53 +9,14 @@
 
 #include "runtime/error.h"
 #include "runtime/seccomp-filter.h"
+#include "seccomp-verdict.h"
 
 static const char *profile_path;
-
-/* Classic BPF as the kernel runs it on struct seccomp_data. */
-static uint32_t run_filter(const SeccompFilter *f, const struct seccomp_data *data) {
-        uint32_t a = 0, value;
-
-        for (size_t pc = 0; pc < f->n; pc++) {
-                const struct sock_filter *i = &f->code[pc];
-                bool yes;
-
-                switch (i->code) {
-                case BPF_LD | BPF_W | BPF_ABS:
-                        memcpy(&value, (const char *) data + i->k, sizeof(value));
-                        a = value;
-                        continue;
-                case BPF_ALU | BPF_AND | BPF_K:
-                        a &= i->k;
-                        continue;
-                case BPF_JMP | BPF_JA:
-                        pc += i->k;
-                        continue;
-                case BPF_RET | BPF_K:
-                        return i->k;
-                case BPF_JMP | BPF_JEQ | BPF_K:
-                        yes = a == i->k;
-                        break;
-                case BPF_JMP | BPF_JGT | BPF_K:
-                        yes = a > i->k;
-                        break;
-                case BPF_JMP | BPF_JGE | BPF_K:
-                        yes = a >= i->k;
-                        break;
-                default:
-                        fail_msg("unknown instruction %#x at %zu", i->code, pc);
-                        return 0;
-                }
-                pc += yes ? i->jt : i->jf;
-        }
-        fail_msg("the filter does not end");
-        return 0;
-}
 
 static uint32_t verdict(const SeccompFilter *f, uint32_t arch, int nr, uint64_t arg0) {
         struct seccomp_data data = { .nr = nr, .arch = arch, .args = { arg0 } };
 
-        return run_filter(f, &data);
+        return seccomp_verdict(f, &data);
 }
 
 #define ERRNO(e) (SECCOMP_RET_ERRNO | (e))
@@ -69,6 +30,23 @@ static bool applies(json_object *group, bool privileged) {
         if (only || (arches && !strstr(json_text(arches), "amd64")))
                 return false;
         return privileged ? !excluded : !caps;
+}
+
+static const uint64_t samples[] = {
+        0, 1, 2, 8, 16, 39, 40, 41, 0x7E020000, 0x10000000, 0x20008, UINT32_MAX - 1, UINT32_MAX, 1ULL << 32,
+        (1ULL << 32) + 8, (8ULL << 32) + 7, (7ULL << 32) + 9, UINT64_MAX - 1, UINT64_MAX,
+};
+
+static void assert_same_meaning(json_object *profile) {
+        _cleanup_(seccomp_filter_done) SeccompFilter ours = {}, theirs = {};
+        VerdictDifference d;
+
+        assert_int_equal(seccomp_compile(profile, &ours), 0);
+        assert_int_equal(seccomp_compile_reference(profile, &theirs), 0);
+        if (seccomp_filters_differ(&ours, &theirs, samples, ELEMENTSOF(samples), &d))
+                fail_msg("arch %#x nr %d args %#llx %#llx: %#x, libseccomp %#x; %s", d.data.arch, d.data.nr,
+                         (unsigned long long) d.data.args[0], (unsigned long long) d.data.args[1], d.a, d.b,
+                         json_text(profile));
 }
 
 static void compile_profile(bool privileged, SeccompFilter *f) {
@@ -95,6 +73,7 @@ static void compile_profile(bool privileged, SeccompFilter *f) {
         if (seccomp_compile(oci, f) < 0)
                 fail_msg("%s", fail_message());
         assert_true(f->n > 100 && f->n < BPF_MAXINSNS);
+        assert_same_meaning(oci);
 }
 
 #if defined(__x86_64__)
@@ -204,6 +183,52 @@ static void test_refused(void **state) {
                 "args");
 }
 
+static void test_same_as_libseccomp(void **state) {
+        static const char *const profiles[] = {
+                "{'defaultAction':'SCMP_ACT_ALLOW'}",
+                "{'defaultAction':'SCMP_ACT_KILL_PROCESS','syscalls':[{'names':['read','write','exit_group'],'action':'SCMP_ACT_ALLOW'}]}",
+                "{'defaultAction':'SCMP_ACT_ERRNO','architectures':['SCMP_ARCH_X86_64','SCMP_ARCH_X32'],'syscalls':["
+                "{'names':['personality'],'action':'SCMP_ACT_ALLOW','args':[{'index':0,'value':8,'op':'SCMP_CMP_EQ'}]},"
+                "{'names':['personality'],'action':'SCMP_ACT_ALLOW','args':[{'index':0,'value':131080,'op':'SCMP_CMP_EQ'}]},"
+                "{'names':['clone'],'action':'SCMP_ACT_ALLOW','args':[{'index':0,'value':2114060288,'valueTwo':0,'op':'SCMP_CMP_MASKED_EQ'}]},"
+                "{'names':['ioctl'],'action':'SCMP_ACT_ALLOW','args':[{'index':1,'value':34359738375,'op':'SCMP_CMP_GT'}]},"
+                "{'names':['fcntl'],'action':'SCMP_ACT_ALLOW','args':[{'index':1,'value':34359738375,'op':'SCMP_CMP_GE'}]},"
+                "{'names':['prctl'],'action':'SCMP_ACT_ALLOW','args':[{'index':1,'value':34359738375,'op':'SCMP_CMP_LT'}]},"
+                "{'names':['futex'],'action':'SCMP_ACT_ALLOW','args':[{'index':1,'value':34359738375,'op':'SCMP_CMP_LE'}]},"
+                "{'names':['mmap'],'action':'SCMP_ACT_ALLOW','args':[{'index':1,'value':34359738375,'op':'SCMP_CMP_NE'}]},"
+                "{'names':['mremap'],'action':'SCMP_ACT_ALLOW','args':[{'index':0,'value':1,'op':'SCMP_CMP_GT'},{'index':1,'value':40,'op':'SCMP_CMP_LT'}]},"
+                "{'names':['kill'],'action':'SCMP_ACT_ALLOW','args':[{'index':0,'value':1,'op':'SCMP_CMP_EQ'},{'index':0,'value':40,'op':'SCMP_CMP_EQ'}]},"
+                "{'names':['socket'],'action':'SCMP_ACT_ALLOW','args':[{'index':0,'value':40,'op':'SCMP_CMP_NE'}]},"
+                "{'names':['openat2'],'action':'SCMP_ACT_LOG'}]}",
+                /* Unconditional and conditional in both orders; several actions. */
+                "{'defaultAction':'SCMP_ACT_ERRNO','syscalls':["
+                "{'names':['kill'],'action':'SCMP_ACT_TRAP','args':[{'index':0,'value':1,'op':'SCMP_CMP_EQ'}]},"
+                "{'names':['kill'],'action':'SCMP_ACT_ALLOW'},{'names':['dup'],'action':'SCMP_ACT_ALLOW'},"
+                "{'names':['dup'],'action':'SCMP_ACT_LOG','args':[{'index':0,'value':1,'op':'SCMP_CMP_EQ'}]},"
+                "{'names':['pipe','pipe'],'action':'SCMP_ACT_TRACE','errnoRet':5},{'names':['pipe'],'action':'SCMP_ACT_ALLOW'}]}",
+                /* What only libseccomp says: two actions by argument; calls that i386 multiplexes. */
+                "{'defaultAction':'SCMP_ACT_ERRNO','syscalls':["
+                "{'names':['kill'],'action':'SCMP_ACT_TRAP','args':[{'index':0,'value':1,'op':'SCMP_CMP_EQ'}]},"
+                "{'names':['kill'],'action':'SCMP_ACT_ALLOW','args':[{'index':0,'value':2,'op':'SCMP_CMP_EQ'}]}]}",
+                "{'defaultAction':'SCMP_ACT_ERRNO','architectures':['SCMP_ARCH_X86'],'syscalls':["
+                "{'names':['socket','bind','shmget'],'action':'SCMP_ACT_ALLOW'}]}",
+                "{'defaultAction':'SCMP_ACT_ERRNO','architectures':['SCMP_ARCH_X86','SCMP_ARCH_AARCH64','SCMP_ARCH_RISCV64','SCMP_ARCH_ARM'],'syscalls':["
+                "{'names':['socketcall','ipc'],'action':'SCMP_ACT_ALLOW'},{'names':['accept','recv','semop'],'action':'SCMP_ACT_ALLOW'},"
+                "{'names':['socket'],'action':'SCMP_ACT_ALLOW','args':[{'index':0,'value':40,'op':'SCMP_CMP_NE'}]},"
+                "{'names':['bind','shmget','msgsnd','read','openat','mmap2','set_tls'],'action':'SCMP_ACT_ALLOW'}]}",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(profiles); i++) {
+                _cleanup_free_ char *text = strdup(profiles[i]);
+                _cleanup_json_ json_object *o = NULL;
+
+                for (char *q = text; (q = strchr(q, '\''));)
+                        *q = '"';
+                assert_int_equal(json_parse(text, strlen(text), &o), 0);
+                assert_same_meaning(o);
+        }
+}
+
 int main(int argc, char **argv) {
         const struct CMUnitTest tests[] = {
 #if defined(__x86_64__)
@@ -214,6 +239,7 @@ int main(int argc, char **argv) {
 #ifdef __x86_64__
                 cmocka_unit_test(test_newer_calls),
 #endif
+                cmocka_unit_test(test_same_as_libseccomp),
                 cmocka_unit_test(test_refused),
         };
 
