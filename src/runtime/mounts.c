@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "../basic/fd.h"
 #include "../basic/str.h"
@@ -18,6 +19,7 @@
 #include "mounts-legacy.h"
 #include "root-path.h"
 #include "rootless.h"
+#include "runtime-log.h"
 
 /* fsconfig() takes at most 255 bytes of a value. */
 #define FSCONFIG_VALUE_MAX 255
@@ -356,7 +358,7 @@ static int make_kernel_fs(const MountContext *c, const SpecMount *m) {
  * What a process of the user namespace clones for itself keeps the flags that the host's mounts have
  * (read-only, nosuid, ...), and what is mounted below, locked: no capability in the container takes them
  * away. The parent's clone has no such locks; it is for what only the parent can reach, for id mappings, and
- * where config.json asks for flags that a lock forbids.
+ * where flags are asked for by "rrw" and the like.
  */
 static int pick_source(const MountContext *c, size_t i) {
         const SpecMount *m = &c->spec->mounts[i];
@@ -369,12 +371,43 @@ static int pick_source(const MountContext *c, size_t i) {
         fd = open_source(m, c->bundle);
         if (fd < 0)
                 return parents;
-        if (mount_set_attr(fd, m->attr_set, m->attr_clear, false) < 0) {
-                (void) close(fd);
-                return parents;
-        }
         (void) close(parents);
         return fd;
+}
+
+/*
+ * The flags of a bind mount. Those that the host's mount has locked cannot be taken off in a user namespace;
+ * engines write "rw" whatever the source is, so this is told and is no error, as with crun.
+ */
+static int set_bind_flags(const SpecMount *m, int fd) {
+        static const struct {
+                unsigned long flag;
+                uint64_t attr;
+                const char *name;
+        } locks[] = { { ST_RDONLY, MOUNT_ATTR_RDONLY, "read-only" },
+                      { ST_NOSUID, MOUNT_ATTR_NOSUID, "nosuid" },
+                      { ST_NODEV, MOUNT_ATTR_NODEV, "nodev" },
+                      { ST_NOEXEC, MOUNT_ATTR_NOEXEC, "noexec" } };
+        const uint64_t atime = MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
+        uint64_t clear = m->attr_clear & ~atime;
+        struct statvfs vfs;
+        int r;
+
+        r = mount_set_attr(fd, m->attr_set, m->attr_clear, false);
+        if (r != -EPERM || fstatvfs(fd, &vfs) < 0)
+                return r;
+        for (size_t i = 0; i < ELEMENTSOF(locks); i++)
+                if ((clear & locks[i].attr) && (vfs.f_flag & locks[i].flag)) {
+                        runtime_warning("mount on %s: the host's mount is %s, and stays so", m->destination,
+                                        locks[i].name);
+                        clear &= ~locks[i].attr;
+                }
+        r = mount_set_attr(fd, m->attr_set & ~atime, clear, false);
+        /* The lock on times of access is on every mount of the host. */
+        if (r >= 0 && mount_set_attr(fd, m->attr_set & atime, m->attr_clear & atime, false) < 0)
+                runtime_warning("mount on %s: how the host's mount notes times of access stays",
+                                m->destination);
+        return r;
 }
 
 static int make_mount(const MountContext *c, size_t i, bool *ret_directory) {
@@ -393,7 +426,7 @@ static int make_mount(const MountContext *c, size_t i, bool *ret_directory) {
                 return fail_errno(errno, "stat %s", m->source);
         }
         r = m->copy_symlink && S_ISLNK(st.st_mode) ? 0 :
-                                                     mount_set_attr(fd, m->attr_set, m->attr_clear, false);
+                                                     set_bind_flags(m, fd);
         if (r < 0) {
                 (void) safe_close(fd);
                 return fail_errno(r, "mount flags of %s", m->destination);

@@ -507,6 +507,20 @@ def test_files_of_unmapped_owners():
         assert f.read() == "text" and os.stat(public).st_mode & 0o777 == 0o644
 
 
+def test_flags_of_the_hosts_mounts_stay():
+    top = HOME + "/locked"
+    os.mkdir(top)
+    run("mount", "-t", "tmpfs", "-o", "mode=777,ro,noexec", "tmpfs", top)
+    try:
+        b = UserBundle()
+        b.config["mounts"].append({"destination": "/locked", "type": "bind", "source": top, "options": ["rbind", "rw", "nodev"]})
+        r = b.sh("grep ' /locked ' /proc/self/mountinfo; touch /locked/x; true")
+        assert r.out.split()[5] == "ro,nodev,noexec,relatime" and "ead-only file system" in r.err, r
+        assert "warning: mount on /locked: the host's mount is read-only, and stays so" in r.err, r
+    finally:
+        run("umount", top)
+
+
 def test_sysctl():
     b = UserBundle()
     b.linux["sysctl"] = {"net.ipv4.ping_group_range": "0 0", "net.ipv4.ip_forward": "1"}
