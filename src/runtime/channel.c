@@ -14,7 +14,7 @@ int channel_pair(int ret[2]) {
                                : 0;
 }
 
-/** channel_send - one message; @text may be NULL. Return: 0 or -errno. */
+/** channel_send - one message; @text may be NULL. Return: 0, -EPIPE when the peer is gone, or -errno. */
 int channel_send(int fd, ChannelMessage type, const char *text) {
         char buf[CHANNEL_TEXT_MAX];
         int n = snprintf(buf, sizeof(buf), "%c%s", (char) type, strempty(text));
@@ -23,8 +23,8 @@ int channel_send(int fd, ChannelMessage type, const char *text) {
         for (;;) {
                 if (send(fd, buf, (size_t) n, MSG_NOSIGNAL) >= 0)
                         return 0;
-                if (errno != EINTR)
-                        return negative_errno();
+                if (errno != EINTR) /* reset: it left without reading what we had sent before */
+                        return errno == ECONNRESET ? -EPIPE : negative_errno();
         }
 }
 

@@ -70,7 +70,8 @@ int network_make(int channel_fd) {
                 return r;
         r = (int) send_with_fds(channel_fd, &type, sizeof(type), &made, 1, MSG_NOSIGNAL);
         /* A child that has failed already has said why. */
-        return r < 0 && r != -EPIPE ? fail_errno(r, "hand the network namespace over") : 0;
+        return r < 0 && r != -EPIPE && r != -ECONNRESET ? fail_errno(r, "hand the network namespace over")
+                                                        : 0;
 }
 
 /** network_enter - the child's side: wait for it and join it. */

@@ -222,7 +222,8 @@ def test_without_openat2():
             b = Bundle()
             os.rmdir(b.rootfs + "/" + name)
             os.symlink("/tmp", b.rootfs + "/" + name)
-            assert "/" + name in run_filtered(names, b, "true", check=1).err
+            r = run_filtered(names, b, "true", check=1)
+            assert "/" + name in r.err, (names, r)
         b = Bundle()
         os.symlink("loop", b.rootfs + "/loop")
         b.config["mounts"].append({"destination": "/loop/x", "type": "tmpfs", "source": "x"})
