@@ -102,9 +102,12 @@ static int copy_entries(int from, int to, unsigned depth) {
 /**
  * copy_up - fill a new tmpfs with what lies below its mount point (tmpcopyup).
  * @from_fd, @to_fd: borrowed; O_PATH of the directory to be covered, and the detached mount.
+ * @options: of the tmpfs; what they say about its directory holds. May be NULL.
  * @name: for the message.
  */
-int copy_up(int from_fd, int to_fd, const char *name) {
+int copy_up(int from_fd, int to_fd, const char *options, const char *name) {
+        bool mode = options && strstr(options, "mode="), uid = options && strstr(options, "uid="),
+             gid = options && strstr(options, "gid=");
         _cleanup_close_ int from = -EBADF, to = -EBADF;
         struct stat st;
         int r;
@@ -114,7 +117,9 @@ int copy_up(int from_fd, int to_fd, const char *name) {
         if (from < 0 || to < 0 || fstat(from, &st) < 0)
                 return fail_errno(errno, "tmpcopyup of %s", name);
         r = copy_entries(TAKE_FD(from), to, 0);
-        if (r >= 0 && (fchown(to, st.st_uid, st.st_gid) < 0 || fchmod(to, st.st_mode & 07777) < 0))
+        if (r >= 0 && fchown(to, uid ? (uid_t) -1 : st.st_uid, gid ? (gid_t) -1 : st.st_gid) < 0)
+                r = negative_errno();
+        if (r >= 0 && !mode && fchmod(to, st.st_mode & 07777) < 0)
                 r = negative_errno();
         return r < 0 ? fail_errno(r, "tmpcopyup of %s", name) : 0;
 }

@@ -148,13 +148,15 @@ static int run_host_hooks(const InitContext *c) {
 
 static int setup_root(InitContext *c, int *ret_peer) {
         _cleanup_close_ int root_fd = -EBADF, null_fd = -EBADF, made_fd = -EBADF;
+        _cleanup_late_readonly_ LateReadonly late = {};
         MountContext mounts = { .spec = c->spec,
                                 .bundle = c->state->bundle,
                                 .source_fds = c->source_fds,
                                 .cgroup_mount = c->cgroup_mount,
                                 .before_network = enter_network,
                                 .before_cgroup = enter_cgroup,
-                                .userdata = c };
+                                .userdata = c,
+                                .late = &late };
         int r;
 
         mounts.root_fd = root_fd = rootfs_prepare(c->spec, c->rootfs);
@@ -183,8 +185,9 @@ static int setup_root(InitContext *c, int *ret_peer) {
         /* Later it cannot be made; what is wrong with it is told where it is entered. */
         if (c->spec->readonly)
                 made_fd = root_path_ensure(root_fd, c->spec->process.cwd, true, 0);
-        r = rootfs_protect(c->spec, root_fd, null_fd);
-        if (r < 0)
+        /* Before parts of /proc become read-only: where no private one can be made, the host's is used. */
+        if ((r = sysctl_apply(c->spec)) < 0 || (r = late_readonly_apply(&late)) < 0 ||
+            (r = rootfs_protect(c->spec, root_fd, null_fd)) < 0)
                 return r;
         return rootfs_enter(c->spec, root_fd, !c->options->no_pivot);
 }
@@ -263,8 +266,7 @@ int init_run(InitContext *c) {
                 if (r < 0)
                         return r;
         }
-        if ((r = sysctl_apply(c->spec)) < 0 ||
-            (!c->spec->ns[NS_USER].present && (r = oom_score_apply(p)) < 0) ||
+        if ((!c->spec->ns[NS_USER].present && (r = oom_score_apply(p)) < 0) ||
             (r = personality_apply(c->state->personality)) < 0 || (r = close_descriptors(c, peer_fd)) < 0 ||
             (r = process_prepare(p, true)) < 0 || (r = home_env_add(p)) < 0)
                 return r;

@@ -145,23 +145,21 @@ static int finish(const MountContext *c, const SpecMount *m, int fd) {
 /* What is behind the mount now, and what is left to be done there. */
 static int complete(const MountContext *c, const SpecMount *m, int covered_fd) {
         _cleanup_close_ int mounted = mount_open_target(c, m, false);
-        uint64_t set = m->bind ? m->attr_set : m->attr_set & MOUNT_ATTR_RDONLY;
         int r = 0;
 
         if (mounted < 0)
                 return fail_errno(mounted, "mount on %s", m->destination);
         if (m->copy_up)
-                r = copy_up(covered_fd, mounted, m->destination);
+                r = copy_up(covered_fd, mounted, m->data, m->destination);
         if (r < 0)
                 return r;
-        if (m->bind || m->copy_up) {
-                uint64_t clear = m->bind ? m->attr_clear : 0;
-
-                r = set == 0 && clear == 0 ? 0 : legacy_set_attr(mounted, set, clear);
+        if (m->bind && (m->attr_set != 0 || m->attr_clear != 0)) {
+                r = legacy_set_attr(mounted, m->attr_set, m->attr_clear);
                 if (r < 0)
                         return fail_errno(r, "mount flags of %s", m->destination);
         }
-        return finish(c, m, mounted);
+        r = finish(c, m, mounted);
+        return r < 0 ? r : late_readonly_add(c->late, m, mounted);
 }
 
 static int open_bind_source(const MountContext *c, const SpecMount *m) {
@@ -204,8 +202,7 @@ int mount_legacy(const MountContext *c, const SpecMount *m) {
                 return r;
         r = bind ? legacy_bind(source, target, m->recursive || cgroup) :
                    legacy_new_fs(cgroup ? "cgroup2" : m->type, m->source ?: m->type, cgroup ? NULL : data,
-                                 m->attr_set & ~(uint64_t) (m->copy_up ? MOUNT_ATTR_RDONLY : 0),
-                                 m->sb_flags, target);
+                                 late_readonly_attr(m), m->sb_flags, target);
         if (r < 0)
                 return fail_errno(r, "mount on %s", m->destination);
         if (bind && cgroup) {

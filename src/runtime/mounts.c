@@ -335,9 +335,8 @@ static int make_kernel_fs(const MountContext *c, const SpecMount *m) {
                 r = c->before_network(c->userdata);
         if (r < 0)
                 return r;
-        /* What is copied up is copied into it first. */
         fd = mount_new_labeled(m->type, m->source ?: m->type, data, label_of(c, m),
-                          (unsigned) (m->attr_set & ~(m->copy_up ? MOUNT_ATTR_RDONLY : 0)));
+                          (unsigned) late_readonly_attr(m));
         if (fd != -EPERM || !(c->spec->ns[NS_USER].present || rootless_in_user_namespace()) ||
             !((proc && !c->spec->ns[NS_PID].present) ||
               (streq(m->type, "sysfs") && !c->spec->ns[NS_NET].present)))
@@ -523,17 +522,15 @@ static int setup_one(const MountContext *c, size_t i) {
         if (target < 0)
                 return fail_errno(target, "mount %s: destination", m->destination);
         if (m->copy_up) {
-                r = copy_up(target, fd, m->destination);
+                r = copy_up(target, fd, m->data, m->destination);
                 if (r < 0)
                         return r;
-                r = mount_set_attr(fd, m->attr_set & MOUNT_ATTR_RDONLY, 0, false);
-                if (r < 0)
-                        return fail_errno(r, "mount flags of %s", m->destination);
         }
         r = mount_attach(fd, target);
         if (r < 0)
                 return fail_errno(r, "mount on %s", m->destination);
-        return mount_finish(m, fd);
+        r = mount_finish(m, fd);
+        return r < 0 ? r : late_readonly_add(c->late, m, fd);
 }
 
 /** mounts_setup - make all mounts of the spec below root_fd, in their order. Return: 0, or -errno with a

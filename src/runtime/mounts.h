@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "late-readonly.h"
 #include "spec.h"
 
 typedef struct MountContext {
@@ -12,6 +13,7 @@ typedef struct MountContext {
         /* Called before what depends on the network namespace, and before a cgroup mount; may be NULL. */
         int (*before_network)(void *userdata), (*before_cgroup)(void *userdata);
         void *userdata;
+        LateReadonly *late; /* what is to become read-only when all is in place */
 } MountContext;
 
 int mount_finish(const SpecMount *m, int fd);

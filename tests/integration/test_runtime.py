@@ -115,6 +115,17 @@ def test_no_limit_needs_no_controller():
         b.run()
 
 
+def test_words_of_a_child_that_failed_are_never_lost():
+    """It may be gone before it was given its network namespace, or told that its state is stored."""
+    b = Bundle("true")
+    os.rmdir(b.rootfs + "/proc")
+    os.symlink("/tmp", b.rootfs + "/proc")
+    b.save()
+    for _ in range(150):
+        r = rt("run", "--bundle", b.path, b.id, check=1)
+        assert "mount /proc: destination" in r.err, r
+
+
 def test_bad_configs_are_refused_by_name():
     def broken(change, text):
         b = Bundle()
@@ -240,6 +251,19 @@ def test_dev():
     assert out == "a e5 600 7 8\nfifo\n", out
 
 
+def test_read_only_tmpfs_takes_what_is_made_in_it():
+    """podman --read-only --read-only-tmpfs=false has a read-only /dev."""
+    b = Bundle()
+    b.config["mounts"][1]["options"].append("ro")
+    b.config["mounts"] += [{"destination": "/made", "type": "tmpfs", "source": "tmpfs", "options": ["ro", "mode=755"]},
+                           {"destination": "/made/below", "type": "tmpfs", "source": "tmpfs", "options": ["mode=755"]},
+                           {"destination": "/over", "type": "tmpfs", "source": "tmpfs", "options": ["ro"]},
+                           {"destination": "/over", "type": "tmpfs", "source": "tmpfs", "options": ["mode=755"]}]
+    b.linux["devices"] = [{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229}]
+    r = b.sh("touch /dev/x; touch /made/x; touch /made/below/x /over/x && echo ok; ls -d /dev/fuse /dev/ptmx; echo >/dev/null")
+    assert r.out == "ok\n/dev/fuse\n/dev/ptmx\n" and r.err.count("Read-only file system") == 2, r
+
+
 def test_a_bound_device_keeps_its_owner():
     b = Bundle()
     device = b.path + "/node"
@@ -321,6 +345,13 @@ def test_recursive_readonly_and_copy_up():
         assert r.code != 0 and "Read-only" in r.err, r
     finally:
         run("umount", b.path + "/tree/below")
+
+
+def test_options_of_a_tmpfs_win_over_what_it_covers():
+    b = Bundle()
+    b.config["mounts"].append({"destination": "/etc", "type": "tmpfs", "source": "tmpfs",
+                               "options": ["tmpcopyup", "mode=700", "uid=7", "gid=8"]})
+    assert b.sh("stat -c '%a %u %g' /etc; test -e /etc/passwd && echo copied").out == "700 7 8\ncopied\n"
 
 
 def test_limits_of_the_process():
