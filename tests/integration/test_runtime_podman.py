@@ -94,6 +94,14 @@ def test_userns_maps():
 
 
 @peers_bed
+def test_userns_with_namespaces_of_the_host():
+    """No procfs of its own can be mounted there, but sysctls of its own network namespace are to be set."""
+    out = podman.sh("id -u; cat /proc/1/comm /proc/sys/net/ipv4/ping_group_range", "--userns", "auto", "--ipc", "host", "--pid", "host",
+                    "--sysctl", "net.ipv4.ping_group_range=0 7")
+    assert out == "0\nsystemd\n0\t7\n", out
+
+
+@peers_bed
 def test_userns_keep_id_and_host():
     assert podman.sh("id -u; cat /proc/self/uid_map", "--userns", "keep-id").startswith("0\n")
     assert numbers(podman.sh("cat /proc/self/uid_map", "--userns", "host")) == numbers(open("/proc/self/uid_map").read())
@@ -204,6 +212,9 @@ def test_mount_types_of_podman():
     assert "x\n" in out and "y\n" in out and "/img/bin/busybox" in out, out
     assert open(src + "/f").read() == "x\n"
     assert podman.sh("cat /etc/group | head -1; touch /etc/new && echo ok", "--tmpfs", "/etc:rw,tmpcopyup") == "root:x:0:\nok\n"
+    assert podman.sh("stat -c %a /data", "--mount", "type=tmpfs,dst=/data,tmpfs-mode=700,U") == "700\n"
+    r = podman.run("--read-only", "--read-only-tmpfs=false", "-t", "busybox", "sh", "-c", "tty; touch /dev/x /tmp/x; echo >/dev/null")
+    assert r.out.startswith("/dev/pts/0\r\n") and r.out.count("Read-only file system") == 2, r
 
 
 @peers_bed
