@@ -34,7 +34,8 @@ while True:
         except OSError:
             pass
         try:
-            if "runtime" in os.readlink(d + "/exe"):
+            # Our program is a mount of its own, attached nowhere, whose only name is this.
+            if os.readlink(d + "/exe") == "/":
                 tell("program")
                 os.close(os.open(d + "/mem", os.O_RDWR))
                 tell("memory")
