@@ -9,7 +9,7 @@ import subprocess
 
 import bundle
 from bundle import CGROUP, ROOT, RUNTIME, ns_without, read_until, receive_fd, rt
-from checkpoint import COUNT, Subject, criu_version, profile, same
+from checkpoint import COUNT, Subject, criu_version, network_works, profile, same
 from harness import needs, run, systemctl, wait_for
 
 
@@ -162,6 +162,16 @@ def test_recursive_bind():
         rt("delete", "--force", b.id)
     finally:
         run("umount", "-R", host + "/a")
+
+
+def test_network_after_restore():
+    b = Subject().up()
+    assert network_works(b)
+    b.cycle()
+    assert network_works(b)
+    b.checkpoint("--leave-running")
+    assert network_works(b)
+    b.delete()
 
 
 def test_another_root_file_system_and_bundle():
@@ -401,6 +411,36 @@ def test_network_namespace_by_path():
         b.delete()
     finally:
         run("ip", "netns", "del", "ckt")
+
+
+def check_joined(kinds):
+    """As in a pod: another container has made these namespaces."""
+    pod = Subject("hostname pod; sleep 1000 & while :; do wait; done").up()     # it reaps orphans
+    b = Subject()
+    ns_without(b, *kinds)
+    if "uts" in kinds:
+        del b.config["hostname"]
+    files = {"network": "net"}
+    b.linux["namespaces"] += [{"type": k, "path": "/proc/%d/ns/%s" % (pod.pid, files.get(k, k))} for k in kinds]
+    b.up()
+    wait_for(lambda: b.count() >= 1)
+    b.cycle()
+    for k in kinds:
+        name = "ns/" + files.get(k, k)
+        assert os.readlink("/proc/%d/%s" % (b.pid, name)) == os.readlink("/proc/%d/%s" % (pod.pid, name)), k
+    n = b.count()
+    wait_for(lambda: b.count() > n)
+    b.delete()
+    b.reap()        # a pid namespace ends when all of its processes are reaped
+    pod.delete()
+
+
+def test_joined_network_ipc_and_uts():
+    check_joined(["network", "ipc", "uts"])
+
+
+def test_joined_pid_namespace():
+    check_joined(["pid"])
 
 
 def test_life_after_restore():

@@ -7,7 +7,7 @@ import subprocess
 
 import bundle
 from bundle import CGROUP, ROOT, RUNTIME, rt
-from checkpoint import COUNT, Subject, reap_some, without
+from checkpoint import COUNT, Subject, network_works, reap_some, without
 from harness import bed, needs, wait_for
 
 
@@ -138,11 +138,13 @@ def test_network_lock():
         b.checkpoint("--network-lock", method)
         b.reap()
         b.restore()
+        assert network_works(b), method
     r = without("ip6tables-restore", "checkpoint", "--network-lock", "iptables", "--image-path", b.images, b.id, check=1)
     assert "ip6tables" in r.err, r
     without("ip6tables-restore", "checkpoint", "--image-path", b.images, b.id)
     b.reap()
     b.restore()
+    assert network_works(b)
     b.delete()
 
 

@@ -113,3 +113,9 @@ def without(program, *args, **kw):
     """Our runtime where a program is not to be found."""
     hide = "mount --bind /dev/null %s && exec \"$@\"" % shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin")
     return run("unshare", "-m", "sh", "-c", hide, "sh", RUNTIME, "--root", ROOT, *args, **kw)
+
+
+def network_works(b):
+    """Whether the container's loopback takes connections."""
+    script = "(echo hello | busybox nc -l -p 99) & sleep 0.5; busybox nc -w 3 127.0.0.1 99 </dev/null; kill %1"
+    return any(rt("exec", b.id, "sh", "-c", script, check=None).out == "hello\n" for _ in range(5))
