@@ -106,6 +106,8 @@ static void discard_images(ImageDir *d, bool own_work) {
                 if (endswith(de->d_name, ".img"))
                         (void) unlinkat(d->fd, de->d_name, 0);
         }
+        /* Fails if the log is in it. */
+        (void) rmdir(d->path);
 }
 
 /* A file or device (/dev/null of the host), but no terminal. */
@@ -193,11 +195,12 @@ static int add_dump_options(CriuCall *c, const CheckpointOptions *o, const Spec 
         criu_add_number(c, CRIU_PID, (uint64_t) st->pid);
         criu_add_text(c, CRIU_ROOT, st->rootfs);
         criu_add_number(c, CRIU_LEAVE_RUNNING, o->leave_running);
-        criu_add_network_lock(c, o->criu.network_lock);
         criu_add_text(c, CRIU_PARENT_IMAGES, o->parent_path);
         if (o->pre_dump || o->parent_path)
                 criu_add_number(c, CRIU_TRACK_MEMORY, true);
-        r = cgroup_find_mount(&cgroup_mount);
+        r = criu_add_network_lock(c, o->criu.network_lock);
+        if (r >= 0)
+                r = cgroup_find_mount(&cgroup_mount);
         if (r < 0)
                 return r;
         /* All at once, so that nothing can fork away meanwhile. */

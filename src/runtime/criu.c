@@ -45,13 +45,19 @@
 
 /* Fields of the messages around criu_opts. */
 enum { REQUEST_TYPE = 1, REQUEST_OPTIONS = 2, REQUEST_NOTIFY_SUCCESS = 3 };
-enum { RESPONSE_TYPE = 1, RESPONSE_SUCCESS = 2, RESPONSE_RESTORE = 4, RESPONSE_NOTIFY = 5 };
-enum { RESTORE_PID = 1, NOTIFY_EVENT = 1, NOTIFY_PID = 2, TYPE_NOTIFY = 6 };
+enum {
+        RESPONSE_TYPE = 1,
+        RESPONSE_SUCCESS = 2,
+        RESPONSE_RESTORE = 4,
+        RESPONSE_NOTIFY = 5,
+        RESPONSE_VERSION = 10,
+};
+enum { RESTORE_PID = 1, VERSION_MAJOR = 1, NOTIFY_EVENT = 1, NOTIFY_PID = 2, TYPE_NOTIFY = 6 };
 
 typedef struct Response {
         uint64_t type;
         bool success;
-        pid_t pid;
+        pid_t pid; /* or the major version */
         char event[64];
 } Response;
 
@@ -166,17 +172,6 @@ int criu_find(char **ret) {
                                  "criu is not on PATH: checkpoint and restore need the package criu");
         *ret = path;
         return 0;
-}
-
-/** criu_add_network_lock - the way to lock the network; by itself criu fails where iptables are not there.
- */
-void criu_add_network_lock(CriuCall *c, CriuNetworkLock lock) {
-        _cleanup_free_ char *iptables = find_program("ip6tables-restore");
-
-        if (lock == CRIU_LOCK_AUTO && !iptables)
-                lock = CRIU_LOCK_NFTABLES;
-        if (lock != CRIU_LOCK_AUTO)
-                criu_add_number(c, CRIU_NETWORK_LOCK, lock);
 }
 
 /* First out of the way: a number may be taken by one that has its turn later. */
@@ -339,6 +334,8 @@ static int parse_response(const char *data, size_t size, Response *ret) {
                         q = parse_inner(&a, &f, NOTIFY_EVENT, NOTIFY_PID);
                 else if (f.number == RESPONSE_RESTORE && f.data)
                         q = parse_inner(&a, &f, 0, RESTORE_PID);
+                else if (f.number == RESPONSE_VERSION && f.data)
+                        q = parse_inner(&a, &f, 0, VERSION_MAJOR);
                 if (q < 0)
                         break;
         }
@@ -513,5 +510,44 @@ int criu_perform(CriuCall *c, CriuRequest type, pid_t *ret_pid) {
         end_criu(pid, pidfd);
         if (r >= 0)
                 return 0;
-        return failed < 0 ? r : explain(c, r);
+        return failed < 0 || !c->log ? r : explain(c, r);
+}
+
+static int major_version(int *ret) {
+        _cleanup_criu_ CriuCall c = CRIU_CALL_INIT;
+        pid_t major = 0;
+        int r;
+
+        c.images_path = c.work_path = "/";
+        r = criu_perform(&c, CRIU_VERSION, &major);
+        if (r >= 0)
+                *ret = (int) major;
+        return r;
+}
+
+/**
+ * criu_add_network_lock - the way to lock the network. Without iptables, criu's default, only nftables are
+ * left; but criu 3 forgets to unlock with them what it restores.
+ *
+ * Return: 0, or -errno with a message.
+ */
+int criu_add_network_lock(CriuCall *c, CriuNetworkLock lock) {
+        _cleanup_free_ char *iptables = NULL;
+        int major, r;
+
+        if (lock == CRIU_LOCK_AUTO) {
+                iptables = find_program("ip6tables-restore");
+                if (iptables)
+                        return 0;
+                r = major_version(&major);
+                if (r < 0)
+                        return r;
+                if (major < 4)
+                        return fail_text(ENOENT,
+                                         "checkpoint: criu %d needs iptables, which are not installed",
+                                         major);
+                lock = CRIU_LOCK_NFTABLES;
+        }
+        criu_add_number(c, CRIU_NETWORK_LOCK, lock);
+        return 0;
 }

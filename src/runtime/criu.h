@@ -42,6 +42,7 @@ typedef enum CriuRequest {
         CRIU_DUMP = 1,
         CRIU_RESTORE = 2,
         CRIU_PRE_DUMP = 4,
+        CRIU_VERSION = 10,
 } CriuRequest;
 
 typedef enum CriuCgroupMode {
@@ -54,7 +55,7 @@ typedef enum CriuCgroupMode {
 
 /* How criu keeps packets away from a network namespace while it looks at it. */
 typedef enum CriuNetworkLock {
-        CRIU_LOCK_AUTO = 0, /* ours: iptables, criu's default, unless only nftables are there */
+        CRIU_LOCK_AUTO = 0, /* iptables, criu's default, unless they are not there */
         CRIU_LOCK_IPTABLES = 1,
         CRIU_LOCK_NFTABLES = 2,
         CRIU_LOCK_SKIP = 3,
@@ -97,7 +98,7 @@ void criu_add_text(CriuCall *c, CriuOption option, const char *text);
 void criu_add_external(CriuCall *c, const char *fmt, ...) _printf_(2, 3);
 void criu_add_inherit(CriuCall *c, int fd, const char *key);
 void criu_add_join(CriuCall *c, const char *ns, const char *path);
-void criu_add_network_lock(CriuCall *c, CriuNetworkLock lock);
+int criu_add_network_lock(CriuCall *c, CriuNetworkLock lock);
 void criu_add_cgroup_root(CriuCall *c, const char *path);
 int criu_find(char **ret);
 int criu_perform(CriuCall *c, CriuRequest type, pid_t *ret_pid);

@@ -215,7 +215,7 @@ static int run_criu(Restore *x) {
         criu_add_number(&c, CRIU_NOTIFY, true);
         criu_add_number(&c, CRIU_RESTORE_SIBLING, true);
         if (o->criu.network_lock != CRIU_LOCK_AUTO)
-                criu_add_network_lock(&c, o->criu.network_lock);
+                criu_add_number(&c, CRIU_NETWORK_LOCK, o->criu.network_lock);
         criu_add_text(&c, CRIU_LSM_PROFILE, o->lsm_profile);
         criu_add_text(&c, CRIU_LSM_MOUNT_CONTEXT, o->lsm_mount_context);
         r = inherit_stdio(&c, x->images_fd);

@@ -164,6 +164,7 @@ def test_recursive_bind():
         run("umount", "-R", host + "/a")
 
 
+@needs("ip6tables-restore")
 def test_network_after_restore():
     b = Subject().up()
     assert network_works(b)
@@ -509,7 +510,7 @@ def test_user_namespace():
     b.delete()
 
 
-@needs("controllers")       # criu 4.1 fails with internet sockets on the kernel of bed 1
+@needs("controllers", "ip6tables-restore")       # criu 4.1 fails with internet sockets on the kernel of bed 1
 def test_open_connections():
     b = Subject("(while :; do echo x; sleep 0.1; done | busybox nc -l -p 77) & sleep 1; "
                 "sleep 1000 | busybox nc 127.0.0.1 77 | while read x; do echo $x >>/tmp/received; done")
@@ -568,7 +569,7 @@ def test_processes_of_exec_end():
 def test_pre_dump():
     b = Subject().up()
     wait_for(lambda: b.count() >= 2)
-    rt("checkpoint", "--pre-dump", "--image-path", b.path + "/parent", "--work-path", b.work, b.id)
+    rt("checkpoint", "--pre-dump", "--image-path", b.path + "/parent", "--work-path", b.work, "--network-lock", "nftables", b.id)
     assert b.state()["status"] == "running"
     r = rt("restore", "--detach", "--bundle", b.path, "--image-path", b.path + "/parent", "other", check=1)
     assert "descriptors.json" in r.err, r

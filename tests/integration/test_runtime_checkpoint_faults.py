@@ -44,7 +44,7 @@ def test_failed_checkpoint_leaves_it_running():
     assert "mine" in os.listdir(b.images)
     assert not {"inventory.img", "descriptors.json"} & set(os.listdir(b.images)), os.listdir(b.images)
     shutil.rmtree(b.images)
-    r = rt("checkpoint", "--image-path", b.images, b.id, check=1)
+    rt("checkpoint", "--network-lock", "nftables", "--image-path", b.images, b.id, check=1)
     assert os.listdir(b.images) == ["dump.log"], "without --work-path only the log stays"
     assert b.state()["status"] == "running"
     b.delete()

@@ -7,6 +7,8 @@ import subprocess
 from bundle import ROOT, RUNTIME, Bundle, rt
 from harness import run
 
+# Without them criu 3 can only be told to use nftables, and then forgets to unlock the network.
+IPTABLES = bool(shutil.which("ip6tables-restore", path="/usr/sbin:/usr/bin"))
 COUNT = "i=0; while :; do i=$((i+1)); echo $i > /tmp/count.new; mv /tmp/count.new /tmp/count; sleep 0.05; done"
 
 
@@ -29,6 +31,8 @@ class Subject(Bundle):
             return 0
 
     def checkpoint(self, *options, check=0, **kw):
+        if not IPTABLES and not any(o.startswith("--network-lock") for o in options):
+            options = ("--network-lock", "nftables") + options
         return rt("checkpoint", "--image-path", self.images, "--work-path", self.work, *options, self.id, check=check, **kw)
 
     def restore(self, *options, check=0, stdin=subprocess.DEVNULL):
