@@ -21,6 +21,8 @@
 #include "../basic/fd.h"
 #include "kernel-call.h"
 
+#define BIRTH_WAIT_MS 1000
+
 static volatile bool *born; /* shared with the child; NULL: not known */
 static bool only_move;
 
@@ -123,7 +125,12 @@ pid_t clone_into_cgroup(uint64_t flags, int cgroup_fd, int *ret_pidfd) {
 bool clone_died_at_birth(pid_t pid, int *pidfd) {
         struct pollfd p = { .fd = *pidfd, .events = POLLIN };
 
-        if (only_move || !born || *born || pid <= 0 || *pidfd < 0 || poll(&p, 1, 0) <= 0)
+        if (only_move || !born || pid <= 0 || *pidfd < 0)
+                return false;
+        /* Its files are closed before its pidfd tells the end, and one that lives may not have run yet. */
+        for (unsigned i = 0; !*born && i < BIRTH_WAIT_MS && poll(&p, 1, 1) <= 0; i++)
+                ;
+        if (*born || !(p.revents & POLLIN))
                 return false;
         only_move = true;
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)

@@ -114,6 +114,7 @@ def test_caller_in_a_cgroup_that_was_killed_once():
     log = b.path + "/log"
     script = """echo 1 >$1/cgroup.kill && echo $$ >$1/cgroup.procs && shift || exit 99
 r="$1 --root $2"; $r create --bundle $3 $4 </dev/null >$5 2>&1 && $r start $4 && $r exec $4 sh -c "echo lives; exit 5"; echo $?
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do $r exec $4 true || echo bad $?; done
 $r delete -f $4; cat $5"""
     try:
         r = run("sh", "-c", script, "sh", path, RUNTIME, bundle.ROOT, b.path, b.id, log, check=None)
