@@ -114,6 +114,8 @@ def test_an_agent_answers():
         assert state["ociVersion"] == "1.0.2" and state["state"]["status"] in ("created", "creating"), state
         assert [nr for _, nr in agent.seen] == [83], agent.seen
         b.delete()
+        b.process["args"] = ["sh", "-c", "mkdir /tmp/x"]
+        assert "No anode" in b.run(check=1).err and len(agent.states) == 2
 
 
 def test_an_agent_answers_for_exec():
