@@ -36,10 +36,16 @@ int criu_mounts_check(const Spec *s) {
                 return fail_text(
                                 EOPNOTSUPP,
                                 "checkpoint: a container without a mount namespace of its own is not supported");
-        for (size_t i = 0; i < s->n_mounts; i++)
-                if (s->mounts[i].idmap)
+        for (size_t i = 0; i < s->n_mounts; i++) {
+                const SpecMount *m = &s->mounts[i];
+
+                if (m->idmap)
                         return fail_text(EOPNOTSUPP, "checkpoint: the id-mapped mount %s is not supported",
-                                         s->mounts[i].destination);
+                                         m->destination);
+                if (m->remount || m->copy_symlink)
+                        return fail_text(EOPNOTSUPP, "checkpoint: the option %s of %s is not supported",
+                                         m->remount ? "remount" : "copy-symlink", m->destination);
+        }
         return 0;
 }
 

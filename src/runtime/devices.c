@@ -135,7 +135,7 @@ static bool dev_is_bound(const Spec *s) {
         for (size_t i = 0; i < s->n_mounts; i++) {
                 const char *rest = startswith(s->mounts[i].destination, "/dev");
 
-                if (rest && strspn(rest, "/") == strlen(rest))
+                if (rest && strspn(rest, "/") == strlen(rest) && !s->mounts[i].remount)
                         bound = s->mounts[i].bind;
         }
         return bound;

@@ -233,7 +233,7 @@ int mount_again(const MountContext *c, const SpecMount *m) {
                         r = legacy_set_attr(fd, m->attr_set, m->attr_clear);
         } else {
                 r = descriptor_path(fd, path);
-                if (r >= 0 && sys_mount(m->source, path, m->type,
+                if (r >= 0 && sys_mount(isempty(m->source) ? NULL : m->source, path, NULL,
                                         MS_REMOUNT | attr_to_flags(m->attr_set) | m->sb_flags, m->data) < 0)
                         r = negative_errno();
         }

@@ -54,6 +54,10 @@ static int parse_mount(json_object *o, SpecMount *m) {
         if (m->idmap && !m->bind)
                 return fail_text(EINVAL, "config.json: mounts: %s: id mappings are for bind mounts only",
                                  m->destination);
+        if (m->remount) {
+                m->source = strempty(m->source);
+                m->type = strempty(m->type);
+        }
         if (m->copy_up && (m->bind || m->remount || !streq(m->type, "tmpfs")))
                 return fail_text(EINVAL, "config.json: mounts: %s: tmpcopyup is for tmpfs only",
                                  m->destination);
