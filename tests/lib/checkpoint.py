@@ -1,21 +1,30 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Containers that are checkpointed and restored by berth-runtime."""
+import functools
 import os
 import shutil
 import subprocess
 
 from bundle import ROOT, RUNTIME, Bundle, rt
-from harness import run
+from harness import run, skip
 
 # Without them criu 3 can only be told to use nftables, and then forgets to unlock the network.
 IPTABLES = bool(shutil.which("ip6tables-restore", path="/usr/sbin:/usr/bin"))
 COUNT = "i=0; while :; do i=$((i+1)); echo $i > /tmp/count.new; mv /tmp/count.new /tmp/count; sleep 0.05; done"
 
 
+@functools.cache
+def criu_works():
+    """Debian 12's criu 3.17 gives up on newer kernels than its own, as bed 1 has."""
+    return os.environ.get("BED_KIND") != "native" or run("criu", "check", check=None).code == 0
+
+
 class Subject(Bundle):
     """A bundle whose container goes to b.images and comes back."""
 
     def __init__(self, script=COUNT):
+        if not criu_works():
+            skip("criu does not work with this kernel")
         super().__init__("sh", "-c", script)
         self.images, self.work = self.path + "/images", self.path + "/work"
         os.symlink("busybox", self.rootfs + "/bin/mv")
