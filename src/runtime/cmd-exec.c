@@ -39,6 +39,7 @@ static const struct option long_options[] = {
 typedef struct Parsed {
         ExecOptions o;
         char **env, **caps, **gids;
+        json_object *process;
         bool detach;
 } Parsed;
 
@@ -46,6 +47,7 @@ static void parsed_done(Parsed *p) {
         strv_free(p->env);
         strv_free(p->caps);
         strv_free(p->gids);
+        json_object_put(p->process);
 }
 
 static int parse_one(int c, Parsed *p) {
@@ -129,13 +131,23 @@ static int parse(const Globals *g, int argc, char **argv, Parsed *p) {
         return activation_take_fds(&p->o.preserve_fds, &p->o.listen_fds);
 }
 
-static int process_wants_terminal(const ExecOptions *o) {
-        _cleanup_json_ json_object *process = NULL;
+static int load_process(Parsed *p) {
+        int r;
+
+        if (!p->o.process_file)
+                return 0;
+        r = json_load_at(AT_FDCWD, p->o.process_file, SPEC_SIZE_MAX, &p->process);
+        if (r < 0)
+                return fail_errno(r, "process file %s", p->o.process_file);
+        p->o.process = p->process;
+        return 0;
+}
+
+static bool process_wants_terminal(const ExecOptions *o) {
         bool terminal = o->tty;
 
-        if (!terminal && o->process_file &&
-            json_load_at(AT_FDCWD, o->process_file, SPEC_SIZE_MAX, &process) >= 0)
-                (void) json_get_bool(process, "terminal", &terminal);
+        if (!terminal && o->process)
+                (void) json_get_bool(o->process, "terminal", &terminal);
         return terminal;
 }
 
@@ -170,6 +182,8 @@ int cmd_exec(const Globals *g, int argc, char **argv) {
         int r;
 
         r = parse(g, argc, argv, &p);
+        if (r >= 0)
+                r = load_process(&p);
         if (r < 0)
                 return r;
         return p.detach ? container_exec(&p.o, &pid) : exec_foreground(&p);

@@ -31,6 +31,7 @@
 #include "create-steps.h"
 #include "device-filter.h"
 #include "error.h"
+#include "foreground.h"
 #include "hooks.h"
 #include "idmap.h"
 #include "join-user.h"
@@ -472,6 +473,8 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, Star
                           .helper_fd = u->scope.used ? u->scope.helper.fd : -EBADF };
         int r;
 
+        if (o->console_fd >= 0)
+                foreground_set_size(&b->spec.process);
         r = state_save(st);
         if (r < 0)
                 return r;

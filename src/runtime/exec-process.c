@@ -163,11 +163,8 @@ int exec_process_load(const ExecOptions *o, const State *s, ExecProcess *ret) {
         json_object *process;
         int r;
 
-        if (o->process_file) {
-                r = json_load_at(AT_FDCWD, o->process_file, SPEC_SIZE_MAX, &ret->root);
-                if (r < 0)
-                        return fail_errno(r, "process file %s", o->process_file);
-                process = ret->root;
+        if (o->process) {
+                process = ret->root = json_object_get(o->process);
                 if (!json_object_is_type(process, json_type_object))
                         return fail_text(EINVAL, "process file %s: expected an object", o->process_file);
         } else {

@@ -24,6 +24,7 @@
 #include "container.h"
 #include "descriptors.h"
 #include "error.h"
+#include "foreground.h"
 #include "exec-process.h"
 #include "home-env.h"
 #include "kernel-call.h"
@@ -374,6 +375,8 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
                 return fail_text(EINVAL,
                                  "container \"%s\" keeps the groups of its caller: no others can be added",
                                  s.id);
+        if (o->console_fd >= 0)
+                foreground_set_size(&process.process);
         if (process.process.terminal && !o->console_socket && o->console_fd < 0)
                 return fail_text(EINVAL, "process.terminal: needs --console-socket");
         if (!process.process.terminal && o->console_socket)

@@ -5,6 +5,7 @@
 
 typedef struct ExecOptions {
         const char *root, *id, *pid_file, *console_socket, *pidfd_socket, *process_file, *cgroup;
+        json_object *process; /* what process_file has, which may be a pipe; borrowed */
         int console_fd; /* a connected socket that stands for console_socket, or -EBADF */
         bool ignore_paused;
         unsigned preserve_fds, listen_fds; /* the latter are among the former */

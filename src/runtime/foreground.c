@@ -3,6 +3,7 @@
  */
 #include "foreground.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -56,10 +57,31 @@ int foreground_receive_master(int socket_fd) {
         return n == 1 ? fd : fail_text(EPROTO, "receive the terminal: nothing came");
 }
 
+/* Of whichever of ours is a terminal, else of the one that we belong to. */
+static int get_size(struct winsize *ret) {
+        _cleanup_close_ int tty = -EBADF;
+
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                if (ioctl(fd, TIOCGWINSZ, ret) >= 0)
+                        return 0;
+        tty = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+        return tty < 0 || ioctl(tty, TIOCGWINSZ, ret) < 0 ? negative_errno() : 0;
+}
+
+/** foreground_set_size - the size that the terminal of @p has from its start, unless it asks for one. */
+void foreground_set_size(SpecProcess *p) {
+        struct winsize ws;
+
+        if (!p->terminal || p->console_height > 0 || p->console_width > 0 || get_size(&ws) < 0)
+                return;
+        p->console_height = ws.ws_row;
+        p->console_width = ws.ws_col;
+}
+
 static void copy_size(const Relay *l) {
         struct winsize ws;
 
-        if (l->master >= 0 && ioctl(STDIN_FILENO, TIOCGWINSZ, &ws) >= 0)
+        if (l->master >= 0 && get_size(&ws) >= 0)
                 (void) ioctl(l->master, TIOCSWINSZ, &ws);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "hooks.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -88,7 +89,7 @@ static int wait_hook(int pidfd, unsigned timeout) {
         }
 }
 
-static int run_hook(const SpecHook *h, const HookRun *run) {
+static int run_hook(const SpecHook *h, const HookRun *run, size_t i) {
         _cleanup_close_ int pidfd = -EBADF;
         int status = 0, r;
         pid_t pid;
@@ -109,13 +110,16 @@ static int run_hook(const SpecHook *h, const HookRun *run) {
         if (r < 0)
                 return fail_errno(r, "hook %s", h->path);
         if (r == 0)
-                return fail_text(ETIMEDOUT, "%s hook %s: timed out after %u seconds", hook_names[run->point],
-                                 h->path, h->timeout);
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-                return 0;
-        return fail_text(ECANCELED, "%s hook %s: %s %d", hook_names[run->point], h->path,
-                         WIFSIGNALED(status) ? "killed by signal" : "exit status",
-                         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+                return fail_text(ETIMEDOUT, "error running %s hook #%zu: %s: timed out after %u seconds",
+                                 hook_names[run->point], i, h->path, h->timeout);
+        if (WIFSIGNALED(status))
+                return fail_text(ECANCELED, "error running %s hook #%zu: %s: signal %d: %c%s",
+                                 hook_names[run->point], i, h->path, WTERMSIG(status),
+                                 tolower(*strsignal(WTERMSIG(status))), strsignal(WTERMSIG(status)) + 1);
+        if (WEXITSTATUS(status) != 0)
+                return fail_text(ECANCELED, "error running %s hook #%zu: %s: exit status %d",
+                                 hook_names[run->point], i, h->path, WEXITSTATUS(status));
+        return 0;
 }
 
 static int run_all(HookRun *run, ContainerStatus status) {
@@ -135,7 +139,7 @@ static int run_all(HookRun *run, ContainerStatus status) {
         if (fd < 0)
                 return fail_errno(fd, "%s hooks", hook_names[run->point]);
         for (size_t i = 0; i < hooks->n; i++) {
-                r = run_hook(&hooks->items[i], run);
+                r = run_hook(&hooks->items[i], run, i);
                 if (r < 0 && run->point != HOOK_POSTSTOP)
                         return r;
                 if (r < 0) {

@@ -519,6 +519,9 @@ static int setup_one(const MountContext *c, size_t i) {
                         return fail_errno(r, "propagation of %s", m->destination);
         }
         target = open_target(c, m, directory);
+        if (target == -ELOOP && !m->dest_nofollow && target_resolve(m) != 0)
+                return fail_errno(target, "mount %s: %s must be mounted on ordinary directory",
+                                  m->destination, m->type);
         if (target < 0)
                 return fail_errno(target, "mount %s: destination", m->destination);
         if (m->copy_up) {

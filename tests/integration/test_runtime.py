@@ -485,7 +485,7 @@ def test_hooks():
         assert f.read() == "startContainer\n"
     b = Bundle()
     b.config["hooks"] = {"createRuntime": [{"path": "/bin/false"}]}
-    b.fails("createRuntime hook /bin/false: exit status 1")
+    b.fails("error running createRuntime hook #0: /bin/false: exit status 1")
     b.config["hooks"] = {"prestart": [{"path": "/bin/sleep", "args": ["sleep", "100"], "timeout": 1}]}
     b.fails("timed out")
 

@@ -393,7 +393,7 @@ def test_hooks():
     b.reap()
     b.config["hooks"]["createRuntime"][0]["args"][2] = "exit 4"
     b.save().restore(check=1)
-    assert "createRuntime hook /bin/sh: exit status 4" in b.out(), b.out()
+    assert "error running createRuntime hook #0: /bin/sh: exit status 4" in b.out(), b.out()
     b.gone()
 
 

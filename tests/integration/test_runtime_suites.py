@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the test suites of other OCI runtimes expect of one, where no other test of ours says it."""
+import json
+import os
+import pty
+import subprocess
+
+import bundle
+from bundle import ROOT, RUNTIME, Bundle, rt
+
+
+def setup():
+    bundle.start_tests()
+
+
+def teardown():
+    bundle.end_tests()
+
+
+def hook(b, path, script):
+    with open(b.rootfs + path, "w") as f:
+        f.write("#!/bin/sh\n" + script + "\n")
+    os.chmod(b.rootfs + path, 0o755)
+
+
+def test_start_container_hooks_may_do_what_the_payload_may():
+    b = Bundle("cat", "/tmp/seen")
+    b.process["user"] = {"uid": 1000, "gid": 1000}
+    b.process["noNewPrivileges"] = True
+    b.process["capabilities"] = {k: ["CAP_KILL"] for k in ("bounding", "effective", "permitted")}
+    b.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}
+    os.chmod(b.rootfs + "/tmp", 0o777)
+    # The program is the image's: it must not run with the rights of the runtime.
+    hook(b, "/hook", "grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status >/tmp/seen")
+    b.config["hooks"] = {"startContainer": [{"path": "/hook"}]}
+    assert b.run().out == ("Uid:\t1000\t1000\t1000\t1000\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000020\n"
+                           "NoNewPrivs:\t1\nSeccomp:\t2\n")
+    b.linux["seccomp"]["syscalls"][0]["action"] = "SCMP_ACT_KILL"
+    hook(b, "/hook", "exec mkdir /tmp/x")
+    r = b.run(check=1)
+    assert "error running startContainer hook #0: /hook: signal 31: bad system call" in r.err, r
+
+
+def test_a_failing_hook_is_told_by_number():
+    for point in ("prestart", "createRuntime", "createContainer", "poststart"):
+        b = Bundle("sleep", "5")
+        b.config["hooks"] = {point: [{"path": "/bin/true"}, {"path": "/bin/false"}]}
+        assert "error running %s hook #1: /bin/false: exit status 1" % point in b.run(check=1).err
+
+
+def test_output_of_hooks_is_not_the_payloads():
+    b = Bundle("echo", "payload")
+    hook(b, "/hook", "echo of the hook")
+    b.config["hooks"] = {"createRuntime": [{"path": b.rootfs + "/hook"}], "startContainer": [{"path": "/hook"}]}
+    assert b.run().out == "payload\n"
+
+
+def test_process_file_may_be_a_pipe():
+    b = Bundle("sleep", "100").create().start()
+    for terminal in (False, True):
+        text = json.dumps({"terminal": terminal, "args": ["echo", "from a pipe"], "cwd": "/", "env": ["PATH=/bin"]})
+        r = rt("exec", "--process", "/dev/stdin", b.id, input=text)
+        assert r.out.split() == ["from", "a", "pipe"], r
+    b.delete()
+
+
+def test_home_without_a_value_is_no_home():
+    b = Bundle()
+    b.process["user"] = {"uid": 1000, "gid": 1000}
+    b.process["env"] = ["HOME=/x", "PATH=/bin", "HOME="]
+    assert b.sh("env | grep -c HOME; echo $HOME").out == "1\n/home/user\n"
+
+
+def test_proc_is_mounted_on_a_directory_only():
+    b = Bundle("true")
+    os.rmdir(b.rootfs + "/proc")
+    os.symlink("/tmp", b.rootfs + "/proc")
+    b.fails("must be mounted on ordinary directory")
+
+
+def test_size_of_a_terminal_that_is_not_stdin():
+    """The terminal that we belong to gives its size, also when stdin is something else."""
+    b = Bundle("sleep", "100").create().start()
+    pid, master = pty.fork()
+    if pid == 0:
+        subprocess.run(["stty", "rows", "33", "cols", "77"], check=False)
+        with open(b.path + "/size", "wb") as out:
+            r = subprocess.run([RUNTIME, "--root", ROOT, "exec", "--tty", b.id, "stty", "size"], stdin=subprocess.DEVNULL,
+                               stdout=out, stderr=out)
+        os._exit(r.returncode)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    os.close(master)
+    with open(b.path + "/size") as f:
+        text = f.read()
+    assert text.split() == ["33", "77"], text
+    b.delete()
