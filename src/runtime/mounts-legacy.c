@@ -192,14 +192,15 @@ int mount_legacy(const MountContext *c, const SpecMount *m) {
         }
         if (bind && (source < 0 || fstat(source, &st) < 0))
                 return source < -1 ? source : fail_errno(errno, "mount on %s: source", m->destination);
+        /* Before the destination is made: it looks at what is there. */
+        r = mount_data(c, m, &data);
+        if (r < 0)
+                return r;
         target = mount_open_target(c, m, true);
         if (target == -ENOENT)
                 target = root_path_ensure(c->root_fd, m->destination, S_ISDIR(st.st_mode), 0);
         if (target < 0)
                 return fail_errno(target, "mount %s: destination", m->destination);
-        r = mount_data(c, m, &data);
-        if (r < 0)
-                return r;
         r = bind ? legacy_bind(source, target, m->recursive || cgroup) :
                    legacy_new_fs(cgroup ? "cgroup2" : m->type, m->source ?: m->type, cgroup ? NULL : data,
                                  late_readonly_attr(m), m->sb_flags, target);
