@@ -139,20 +139,6 @@ int cgroup_check_unused(int cgroup_fd, const char *path) {
         return 0;
 }
 
-/** cgroup_remove_made - take the last @made levels of @path away again, as far as they are empty. */
-void cgroup_remove_made(const char *path, unsigned made) {
-        _cleanup_close_ int fd = cgroup_open_mount();
-        _cleanup_free_ char *copy = strdup(path);
-
-        for (; fd >= 0 && copy && made > 0; made--) {
-                char *slash = strrchr(copy, '/');
-
-                if (unlinkat(fd, copy + strspn(copy, "/"), AT_REMOVEDIR) < 0 || !slash)
-                        return;
-                *slash = 0;
-        }
-}
-
 /**
  * cgroup_open - a descriptor of an existing cgroup.
  * @path: NULL for a rootless container that has none.
@@ -226,6 +212,39 @@ static int wait_event(int cgroup_fd, const char *key, char value) {
                         return -ETIMEDOUT;
                 if (poll(&p, 1, (int) ((until - now) / USEC_PER_MSEC) + 1) < 0 && errno != EINTR)
                         return negative_errno();
+        }
+}
+
+/* A process that was reaped may still be leaving its cgroup. */
+static int remove_when_empty(int mount_fd, const char *path) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (unlinkat(mount_fd, path, AT_REMOVEDIR) >= 0)
+                return 0;
+        if (errno != EBUSY)
+                return negative_errno();
+        fd = openat(mount_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        r = fd < 0 ? negative_errno() : wait_event(fd, "populated", '0');
+        if (r < 0)
+                return r;
+        return unlinkat(mount_fd, path, AT_REMOVEDIR) < 0 ? negative_errno() : 0;
+}
+
+/** cgroup_remove_made - take the last @made levels of @path away again, as far as they are empty. */
+void cgroup_remove_made(const char *path, unsigned made) {
+        _cleanup_close_ int fd = cgroup_open_mount();
+        _cleanup_free_ char *copy = strdup(path);
+
+        for (bool leaf = true; fd >= 0 && copy && made > 0; made--, leaf = false) {
+                const char *relative = copy + strspn(copy, "/");
+                char *slash = strrchr(copy, '/');
+
+                /* Levels above may have got other children meanwhile, which stay. */
+                if ((leaf ? remove_when_empty(fd, relative) : unlinkat(fd, relative, AT_REMOVEDIR)) < 0 ||
+                    !slash)
+                        return;
+                *slash = 0;
         }
 }
 
