@@ -73,13 +73,21 @@ void undo_run(Undo *u) {
 int bundle_load(const char *path, Bundle *ret) {
         _cleanup_free_ char *file = str_concat(path, "/config.json");
         _cleanup_bundle_ Bundle b = {};
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
         int r;
 
         if (!file)
                 return -ENOMEM;
-        r = read_file_at(AT_FDCWD, file, SPEC_SIZE_MAX, &b.text, &b.size);
+        /* A pipe would be waited for, and a device has no end. */
+        fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return fail_errno(errno, "open %s", file);
+        if (!S_ISREG(st.st_mode))
+                return fail_text(EINVAL, "%s is not a regular file", file);
+        r = read_fd(fd, SPEC_SIZE_MAX, &b.text, &b.size);
         if (r < 0)
-                return fail_errno(r, "open %s", file);
+                return fail_errno(r, "read %s", file);
         r = spec_parse(b.text, b.size, &b.spec);
         if (r < 0)
                 return r;
