@@ -45,7 +45,8 @@ def teardown():
 
 def command(*args):
     return ["setpriv", "--reuid", USER, "--regid", USER, "--init-groups", "env", "-i", "HOME=" + HOME,
-            "USER=" + USER, "XDG_RUNTIME_DIR=" + RUNTIME_DIR, "PATH=" + os.environ["PATH"], *args]
+            "USER=" + USER, "XDG_RUNTIME_DIR=" + RUNTIME_DIR, "PATH=" + os.environ["PATH"],
+            *("%s=%s" % (k, v) for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")), *args]
 
 
 def as_user(*args, **kw):
