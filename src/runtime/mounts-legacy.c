@@ -177,7 +177,7 @@ static int open_bind_source(const MountContext *c, const SpecMount *m) {
 int mount_legacy(const MountContext *c, const SpecMount *m) {
         bool cgroup = !m->bind && startswith(m->type, "cgroup"), bind = m->bind;
         _cleanup_close_ int source = -EBADF, target = -EBADF;
-        _cleanup_free_ char *data = NULL;
+        _cleanup_free_ char *data = NULL, *labeled = NULL;
         struct stat st = { .st_mode = S_IFDIR };
         int r;
 
@@ -196,13 +196,18 @@ int mount_legacy(const MountContext *c, const SpecMount *m) {
         r = mount_data(c, m, &data);
         if (r < 0)
                 return r;
+        if (!m->bind && !cgroup) {
+                labeled = mount_data_with_label(data, mount_label_of(c, m));
+                if (!labeled)
+                        return -ENOMEM;
+        }
         target = mount_open_target(c, m, true);
         if (target == -ENOENT)
                 target = root_path_ensure(c->root_fd, m->destination, S_ISDIR(st.st_mode), 0);
         if (target < 0)
                 return fail_errno(target, "mount %s: destination", m->destination);
         r = bind ? legacy_bind(source, target, m->recursive || cgroup) :
-                   legacy_new_fs(cgroup ? "cgroup2" : m->type, m->source ?: m->type, cgroup ? NULL : data,
+                   legacy_new_fs(cgroup ? "cgroup2" : m->type, m->source ?: m->type, labeled,
                                  late_readonly_attr(m), m->sb_flags, target);
         if (r < 0)
                 return fail_errno(r, "mount on %s", m->destination);

@@ -303,8 +303,17 @@ static int append_sb_flags(const SpecMount *m, char **data) {
         return r < 0 ? r : left != 0 ? -E2BIG : 0;
 }
 
-/* The kernel's own views have labels of their own. */
-static const char *label_of(const MountContext *c, const SpecMount *m) {
+/** mount_data_with_label - for mount(2): @data and, if @label is not NULL, the context, in quotes because it
+ * may have commas. */
+char *mount_data_with_label(const char *data, const char *label) {
+        if (!label)
+                return strdup(strempty(data));
+        return str_printf("%s%scontext=\"%s\"", strempty(data), isempty(data) ? "" : ",", label);
+}
+
+/** mount_label_of - linux.mountLabel for a new file system, or NULL: the kernel's own views have labels of
+ * their own. */
+const char *mount_label_of(const MountContext *c, const SpecMount *m) {
         if (isempty(c->spec->mount_label) || streq(m->type, "proc") || streq(m->type, "sysfs") ||
             streq(m->type, "mqueue") || (m->data && strstr(m->data, "context=")))
                 return NULL;
@@ -335,7 +344,7 @@ static int make_kernel_fs(const MountContext *c, const SpecMount *m) {
                 r = c->before_network(c->userdata);
         if (r < 0)
                 return r;
-        fd = mount_new_labeled(m->type, m->source ?: m->type, data, label_of(c, m),
+        fd = mount_new_labeled(m->type, m->source ?: m->type, data, mount_label_of(c, m),
                           (unsigned) late_readonly_attr(m));
         if (fd != -EPERM || !(c->spec->ns[NS_USER].present || rootless_in_user_namespace()) ||
             !((proc && !c->spec->ns[NS_PID].present) ||

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "../basic/fd.h"
+#include "../basic/str.h"
 #include "error.h"
 #include "kernel-call.h"
 #include "mounts-legacy.h"
@@ -94,7 +95,7 @@ int rootfs_prepare(const Spec *s, const char *path) {
 #define MASK_ATTR (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 /* Directories are covered by one empty read-only tmpfs, shared by all of them. */
-static int mask_directory(int target, int *empty_fd, const char *path) {
+static int mask_directory(const char *label, int target, int *empty_fd, const char *path) {
         _cleanup_close_ int copy = -EBADF;
         int fd, r;
 
@@ -105,9 +106,11 @@ static int mask_directory(int target, int *empty_fd, const char *path) {
                         return r < 0 ? fail_errno(r, "mask %s", path) : 0;
                 }
         }
-        fd = mount_new_fs("tmpfs", "tmpfs", MASK_DATA, MASK_ATTR);
+        fd = mount_new_labeled("tmpfs", "tmpfs", MASK_DATA, label, MASK_ATTR);
         if (fd == -ENOSYS) {
-                r = legacy_new_fs("tmpfs", "tmpfs", MASK_DATA, MASK_ATTR, 0, target);
+                _cleanup_free_ char *data = mount_data_with_label(MASK_DATA, label);
+
+                r = data ? legacy_new_fs("tmpfs", "tmpfs", data, MASK_ATTR, 0, target) : -ENOMEM;
                 return r < 0 ? fail_errno(r, "mask %s", path) : 0;
         }
         if (fd < 0)
@@ -122,7 +125,7 @@ static int mask_directory(int target, int *empty_fd, const char *path) {
         return 0;
 }
 
-static int mask_path(int root_fd, int null_fd, int *empty_fd, const char *path) {
+static int mask_path(const char *label, int root_fd, int null_fd, int *empty_fd, const char *path) {
         _cleanup_close_ int target = -EBADF, tree = -EBADF;
         struct stat st;
         int r;
@@ -133,7 +136,7 @@ static int mask_path(int root_fd, int null_fd, int *empty_fd, const char *path) 
         if (target < 0 || fstat(target, &st) < 0)
                 return fail_errno(target < 0 ? target : errno, "mask %s", path);
         if (S_ISDIR(st.st_mode))
-                return mask_directory(target, empty_fd, path);
+                return mask_directory(label, target, empty_fd, path);
         tree = mount_clone(null_fd, "", AT_EMPTY_PATH);
         if (tree == -ENOSYS)
                 r = legacy_bind(null_fd, target, false);
@@ -188,7 +191,8 @@ int rootfs_protect(const Spec *s, int root_fd, int null_fd) {
                         return r;
         }
         for (const char **p = s->masked; p && *p; p++) {
-                r = mask_path(root_fd, null_fd, &empty_fd, *p);
+                r = mask_path(isempty(s->mount_label) ? NULL : s->mount_label, root_fd, null_fd, &empty_fd,
+                              *p);
                 if (r < 0)
                         return r;
         }

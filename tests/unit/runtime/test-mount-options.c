@@ -3,6 +3,7 @@
 
 #include "runtime/kernel-call.h"
 #include "runtime/mount-options.h"
+#include "runtime/mounts.h"
 
 static SpecMount apply(const char *const *options, int expected) {
         SpecMount m = { .destination = "/d", .type = "tmpfs" };
@@ -58,6 +59,19 @@ static void test_file_system_flags(void **state) {
         assert_int_equal(m.sb_flags, 0);
 }
 
+static void test_label(void **state) {
+        char *data = mount_data_with_label("mode=755", "u:o:t:s0:c1,c2");
+
+        assert_string_equal(data, "mode=755,context=\"u:o:t:s0:c1,c2\"");
+        free(data);
+        data = mount_data_with_label(NULL, "l");
+        assert_string_equal(data, "context=\"l\"");
+        free(data);
+        data = mount_data_with_label(NULL, NULL);
+        assert_string_equal(data, "");
+        free(data);
+}
+
 static void test_id_maps(void **state) {
         SpecMount m = APPLY("idmap=uids=0-1-10#@10-11-10;gids=0-100-10");
 
@@ -75,6 +89,7 @@ int main(void) {
                 cmocka_unit_test(test_last_one_wins),
                 cmocka_unit_test(test_recursive),
                 cmocka_unit_test(test_file_system_flags),
+                cmocka_unit_test(test_label),
                 cmocka_unit_test(test_id_maps),
         };
 
