@@ -6,11 +6,12 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
 import bundle
-from bundle import CGROUP, ROOT, RUNTIME, TOP, Bundle, ns_without, rt
+from bundle import CGROUP, ROOT, RUNTIME, TOP, Bundle, ns_without, receive_fd, rt
 from harness import needs, run, timeout, wait_for
 
 
@@ -47,11 +48,11 @@ def gone(pid):
     return not os.path.exists("/proc/%d" % pid)
 
 
-def exec_detached(b, *command):
+def exec_detached(b, *command, options=()):
     """A process in the container that becomes our child; the container's init does not end before it is reaped."""
     pid_file = b.path + "/exec-pid"
     # It inherits stdio: pipes of ours would never end.
-    subprocess.run([RUNTIME, "--root", ROOT, "exec", "-d", "--pid-file", pid_file, b.id, *command], check=True, timeout=30,
+    subprocess.run([RUNTIME, "--root", ROOT, "exec", "-d", "--pid-file", pid_file, *options, b.id, *command], check=True, timeout=30,
                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open(pid_file) as f:
         return int(f.read())
@@ -280,6 +281,23 @@ def test_exec_options():
     os.waitpid(other, 0)
     b.wait()
     fails("cannot exec in a stopped container", "exec", b.id, "true", code=255)
+    b.delete()
+
+
+def test_exec_sends_a_pidfd():
+    b = sleeper()
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(b.path + "/pidfd")
+    server.listen(1)
+    pid = exec_detached(b, "sleep", "100", options=("--pidfd-socket", b.path + "/pidfd"))
+    server.settimeout(10)
+    connection, _ = server.accept()
+    fd = receive_fd(connection)
+    with open("/proc/self/fdinfo/%d" % fd) as f:
+        assert "Pid:\t%d\n" % pid in f.read()
+    signal.pidfd_send_signal(fd, signal.SIGKILL)
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+    os.close(fd)
     b.delete()
 
 
