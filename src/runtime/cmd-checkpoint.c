@@ -317,7 +317,7 @@ int cmd_restore(const Globals *g, int argc, char **argv) {
 
         r = parse_restore(g, argc, argv, &o);
         if (r >= 0)
-                r = bundle_load(o.options.create.bundle, &bundle);
+                r = bundle_load(o.options.create.bundle, NULL, &bundle);
         if (r < 0)
                 return r;
         if (!o.detach)

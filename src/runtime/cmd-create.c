@@ -33,6 +33,7 @@ typedef struct RunOptions {
 
 static const struct option long_options[] = {
         { "bundle", required_argument, NULL, 'b' },
+        { "config", required_argument, NULL, 'f' },
         { "detach", no_argument, NULL, 'd' },
         { "pid-file", required_argument, NULL, OPT_PID_FILE },
         { "console-socket", required_argument, NULL, OPT_CONSOLE_SOCKET },
@@ -52,10 +53,13 @@ static int parse(const Globals *g, int argc, char **argv, bool run, RunOptions *
         *ret = (RunOptions) { .create = { .root = g->root, .rootless = g->rootless, .bundle = ".",
                                           .console_fd = -EBADF, .systemd_cgroup = g->systemd_cgroup } };
         optind = 1;
-        while ((c = getopt_long(argc, argv, run ? "+b:d" : "+b:", long_options, NULL)) >= 0)
+        while ((c = getopt_long(argc, argv, run ? "+b:f:d" : "+b:f:", long_options, NULL)) >= 0)
                 switch (c) {
                 case 'b':
                         ret->create.bundle = optarg;
+                        break;
+                case 'f':
+                        ret->create.config = optarg;
                         break;
                 case OPT_PID_FILE:
                         ret->create.pid_file = optarg;
@@ -104,7 +108,7 @@ int cmd_create(const Globals *g, int argc, char **argv) {
         if (r >= 0 && g->systemd_cgroup)
                 r = systemd_scope_prepare();
         if (r >= 0)
-                r = bundle_load(o.create.bundle, &bundle);
+                r = bundle_load(o.create.bundle, o.create.config, &bundle);
         if (r >= 0)
                 r = container_create(&o.create, &bundle, &s, NULL);
         scope_helper_forget();
@@ -186,7 +190,7 @@ int cmd_run(const Globals *g, int argc, char **argv) {
         o.create.stays = !o.detach;
         r = g->systemd_cgroup ? systemd_scope_prepare() : 0;
         if (r >= 0)
-                r = bundle_load(o.create.bundle, &bundle);
+                r = bundle_load(o.create.bundle, o.create.config, &bundle);
         if (r >= 0 && !o.detach)
                 r = run_foreground(&o, &bundle);
         else if (r >= 0) {

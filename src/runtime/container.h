@@ -7,7 +7,7 @@
 #include "state.h"
 
 typedef struct CreateOptions {
-        const char *root, *id, *bundle, *pid_file, *console_socket, *pidfd_socket;
+        const char *root, *id, *bundle, *config, *pid_file, *console_socket, *pidfd_socket;
         bool no_pivot, no_new_keyring;
         bool systemd_cgroup; /* the cgroup is a scope of systemd */
         bool stays;          /* the caller will delete the container too */
@@ -44,7 +44,7 @@ typedef struct InitContext {
         bool in_cgroup; /* it is where it belongs and its cgroup namespace is made */
 } InitContext;
 
-int bundle_load(const char *path, Bundle *ret);
+int bundle_load(const char *path, const char *config, Bundle *ret);
 
 /* Between container_create() with CreateOptions.start and container_started(). */
 typedef struct StartLink {

@@ -67,11 +67,14 @@ void undo_run(Undo *u) {
 }
 
 /**
- * bundle_load - read and parse config.json of the bundle @path.
+ * bundle_load - read and parse config.json of the bundle @path, or what takes its place.
+ * @config: path of the file, from the bundle on; NULL for config.json.
  * @ret: owned by the caller, bundle_done().
  */
-int bundle_load(const char *path, Bundle *ret) {
-        _cleanup_free_ char *file = str_concat(path, "/config.json");
+int bundle_load(const char *path, const char *config, Bundle *ret) {
+        _cleanup_free_ char *file = config && config[0] == '/'
+                                                    ? strdup(config)
+                                                    : str_concat(path, "/", config ?: "config.json");
         _cleanup_bundle_ Bundle b = {};
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
@@ -138,6 +141,13 @@ static int choose_cgroup(const Spec *s, const CreateOptions *o, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
+static bool path_is_plain(const char *path) {
+        size_t n = strlen(path);
+
+        return path[0] == '/' && (n == 1 || path[n - 1] != '/') && !strstr(path, "//") &&
+               !strstr(path, "/.");
+}
+
 /** create_fill_state - what the state says of the container, all but its process. */
 int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
         const char *domain;
@@ -148,7 +158,8 @@ int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
 
         if (!realpath(o->bundle, resolved))
                 return fail_errno(errno, "bundle %s", o->bundle);
-        st->bundle = strdup(resolved);
+        /* As it was given, if it is absolute: a bundle may be found by a link. */
+        st->bundle = strdup(path_is_plain(o->bundle) ? o->bundle : resolved);
         root = s->rootfs[0] == '/' ? strdup(s->rootfs) : str_concat(resolved, "/", s->rootfs);
         if (!root)
                 return -ENOMEM;

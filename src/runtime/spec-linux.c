@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "kernel-call.h"
+#include "runtime-log.h"
 #include "spec.h"
 
 const char *const namespace_names[_NS_MAX] = {
@@ -165,8 +166,11 @@ int spec_linux_parse(json_object *o, Spec *s) {
         if (spec_has_new(s, NS_USER) && (s->n_uid_maps == 0 || s->n_gid_maps == 0))
                 return fail_text(EINVAL,
                                  "config.json: linux: a user namespace needs uidMappings and gidMappings");
-        if (!s->ns[NS_USER].present && (s->n_uid_maps > 0 || s->n_gid_maps > 0))
-                return fail_text(EINVAL, "config.json: linux: id mappings without a user namespace");
+        /* As with crun and runc, whose callers rely on it. */
+        if (!s->ns[NS_USER].present && (s->n_uid_maps > 0 || s->n_gid_maps > 0)) {
+                runtime_warning("linux.uidMappings and gidMappings have no effect without a user namespace");
+                s->n_uid_maps = s->n_gid_maps = 0;
+        }
         if (s->time_offsets && !spec_has_new(s, NS_TIME))
                 return fail_text(EINVAL, "config.json: linux.timeOffsets: needs a new time namespace");
         return 0;

@@ -95,3 +95,34 @@ def test_size_of_a_terminal_that_is_not_stdin():
         text = f.read()
     assert text.split() == ["33", "77"], text
     b.delete()
+
+
+def test_config_of_another_name():
+    b = Bundle("true").save()
+    os.mkdir(b.path + "/below")
+    os.rename(b.path + "/config.json", b.path + "/below/other.json")
+    for name in ("below/other.json", b.path + "/below/other.json"):
+        rt("run", "--config", name, "--bundle", b.path, b.id)
+        rt("run", "-f", name, b.id, cwd=b.path)
+    assert "config.json" in rt("run", "--bundle", b.path, b.id, check=1).err
+    assert "nosuch" in rt("run", "--config", "nosuch", "--bundle", b.path, b.id, check=1).err
+    b.gone()
+
+
+def test_bundle_is_told_as_it_was_given():
+    b = Bundle("sleep", "100").save()
+    link = b.path + "-link"
+    os.symlink(b.path, link)
+    for given, told in ((link, link), (link + "/", b.path), (b.path + "/./", b.path)):
+        out = subprocess.run([RUNTIME, "--root", ROOT, "create", "--bundle", given, b.id], stdin=subprocess.DEVNULL)
+        assert out.returncode == 0
+        assert b.state()["bundle"] == told, (given, b.state())
+        b.delete()
+    os.unlink(link)
+
+
+def test_mappings_without_a_namespace_have_no_effect():
+    b = Bundle()
+    b.linux["uidMappings"] = b.linux["gidMappings"] = [{"containerID": 0, "hostID": 5, "size": 1}]
+    r = b.sh("cat /proc/self/uid_map; stat -c %u /")
+    assert "4294967295" in r.out and r.out.endswith("\n0\n") and "no effect" in r.err, r
