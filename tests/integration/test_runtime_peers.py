@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 
 import peers
-from harness import needs, run, wait_for
+from harness import needs, run, skip, wait_for
 from peers import LOOP, docker, own_namespaces, podman
 
 WORK = tempfile.mkdtemp(prefix="peers-", dir="/var/tmp")
@@ -389,6 +389,22 @@ def check_resources(c):
 def check_pids_limit(c):
     r = c.run("--pids-limit", "5", "busybox", "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 5 & done; wait", check=None)
     assert "can't fork" in r.err, r
+
+
+@needs("vm")
+def check_apparmor(c):
+    with open("/sys/module/apparmor/parameters/enabled") as f:
+        if f.read().strip() != "Y":
+            skip("AppArmor is off")
+    name = c.detached("busybox", "sleep", "1000")
+    profile = c.inspect(name).get("AppArmorProfile")
+    confined = re.compile(r"(docker-default|containers-default-\S+) \(enforce\)\n$")
+    out = c.exec(name, "cat /proc/1/attr/current; cat /proc/self/attr/current")
+    assert len(confined.findall(out)) == 1 and len(set(out.split("\n")[:2])) == 1 and profile, (profile, out)
+    c.remove(name)
+    assert c.sh("cat /proc/self/attr/current", "--security-opt", "apparmor=unconfined") == "unconfined\n"
+    r = c.run("--security-opt", "apparmor=nosuchprofile", "busybox", "true", check=None)
+    assert r.code in (125, 126, 127) and "nosuchprofile" in r.err, r
 
 
 CHECKS = [f for n, f in sorted(globals().items(), key=lambda i: getattr(getattr(i[1], "__code__", None), "co_firstlineno", 0))

@@ -277,6 +277,25 @@ def test_systemd_manager():
     assert client.sh("echo $$") == "1\n"
 
 
+@peers_bed
+def test_unit_of_its_own():
+    """What Quadlet writes: --cgroups=split puts the payload below the unit that runs podman; readiness by the payload."""
+    peers.make_system_image()
+    unit = "peers-split.service"
+    run("systemd-run", "--quiet", "--collect", "--unit", unit, "-p", "Type=notify", "-p", "NotifyAccess=all", "-p", "Delegate=yes", "-p",
+        "Environment=CONTAINERS_CONF_OVERRIDE=" + peers.CONTAINERS_CONF, "-p", "ExecStop=podman --runtime %s rm -f -i -t 5 peers-split"
+        % peers.NAME, *podman.command("run", "-d", "--rm", "--name", "peers-split", "--cgroups", "split", "--sdnotify", "container",
+                                      "--network", "none", "system", "sh", "-c",
+                                      "trap 'exit 0' TERM; systemd-notify --ready --status=by-the-payload; " + peers.LOOP), timeout=60)
+    assert systemctl("show", "-P", "StatusText", unit).out == "by-the-payload\n"
+    path = open("/proc/%d/cgroup" % podman.pid("peers-split")).read().strip().rpartition("::")[2]
+    assert path == "/system.slice/%s/libpod-payload-%s" % (unit, podman.inspect("peers-split")["Id"]), path
+    assert podman.exec("peers-split", "tail -1 /proc/self/cgroup") == "0::/\n"
+    systemctl("stop", unit)
+    wait_for(lambda: podman("container", "exists", "peers-split", check=None).code == 1)
+    assert not os.path.exists("/sys/fs/cgroup" + path)
+
+
 class RootlessClient(peers.Client):
     """podman of an ordinary user. Overlay takes rights that the bed has not to give."""
 
