@@ -82,6 +82,8 @@ static int add_linux(json_object *root) {
 int cmd_features(const Globals *g, int argc, char **argv) {
         _cleanup_json_ json_object *root = json_object_new_object();
         json_object *annotations = json_object_new_object();
+        /* What an engine must not let its users set: one that ends in a dot is a prefix. */
+        static const char *const unsafe_annotations[] = { "org.systemd.property.", "run.oci." };
         const char *options[128];
         int r;
 
@@ -90,6 +92,8 @@ int cmd_features(const Globals *g, int argc, char **argv) {
         if ((r = json_set(root, "annotations", annotations)) < 0 ||
             (r = json_set_str(root, "ociVersionMin", "1.0.0")) < 0 ||
             (r = json_set_str(root, "ociVersionMax", "1.2.0")) < 0 ||
+            (r = json_set(root, "potentiallyUnsafeConfigAnnotations",
+                          new_array(unsafe_annotations, ELEMENTSOF(unsafe_annotations)))) < 0 ||
             (r = json_set(root, "hooks", new_array(hook_names, _HOOK_MAX))) < 0 ||
             (r = json_set(root, "mountOptions",
                           new_array(options, mount_options_known(options, ELEMENTSOF(options))))) < 0 ||

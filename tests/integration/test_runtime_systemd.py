@@ -298,6 +298,12 @@ def test_annotations_become_properties():
     b.run()
 
 
+def test_features():
+    f = json.loads(rt("features").out)
+    assert f["linux"]["cgroup"]["systemd"] and f["linux"]["cgroup"]["systemdUser"]
+    assert "org.systemd.property." in f["potentiallyUnsafeConfigAnnotations"]
+
+
 def test_bad_annotations_are_refused_by_name():
     for name, value, text in (("KillSignal", "(1, 2)", "GVariant"), ("Slice", "'a.slice'", "cannot be changed"),
                               ("PIDs", "[uint32 1]", "cannot be changed"), ("kill-signal", "1", "name of a property")):
