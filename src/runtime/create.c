@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -185,6 +186,7 @@ int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
         st->no_new_privs = s->process.no_new_privs;
         st->user_ns = s->ns[NS_USER].present;
         st->keep_keyring = o->no_new_keyring;
+        st->may_trace = !st->user_ns && (s->process.caps[CAP_SET_BOUNDING] & UINT64_C(1) << CAP_SYS_PTRACE);
         st->annotations = json_object_get(s->annotations);
         return st->bundle && st->rootfs && st->oci_version && st->created ? 0 : -ENOMEM;
 }

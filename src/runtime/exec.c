@@ -24,6 +24,7 @@
 #include "container.h"
 #include "descriptors.h"
 #include "error.h"
+#include "exec-guard.h"
 #include "foreground.h"
 #include "exec-process.h"
 #include "home-env.h"
@@ -52,6 +53,7 @@ typedef struct ExecContext {
         bool moved;     /* systemd puts it into its cgroup: CHANNEL_CGROUP */
         uint64_t join; /* CLONE_NEW... for the child's setns */
         bool user_ns;
+        pid_t *born; /* exec-guard.c, or NULL */
 } ExecContext;
 
 /* Return: 1 when @pid is in another namespace of @kind than we are, 0 when in the same, -errno. */
@@ -93,12 +95,12 @@ static int setup_terminal(const ExecContext *c) {
         r = root < 0 ? fail_errno(errno, "open /") : terminal_open(root, p, &master, &peer);
         if (r < 0 || (r = terminal_send(c->console_fd, master)) < 0)
                 return r;
-        return terminal_attach(peer, p->uid);
+        return c->born ? terminal_use(peer, p->uid) : terminal_attach(peer, p->uid);
 }
 
 /* From here on paths are looked up that the container may have made. */
 static int close_descriptors(const ExecContext *c) {
-        const int keep[] = { c->channel_fd, c->agent->fd, runtime_log_descriptor() };
+        const int keep[] = { c->channel_fd, c->agent->fd, c->born ? -EBADF : runtime_log_descriptor() };
 
         return descriptors_close_but(keep, ELEMENTSOF(keep), c->options->preserve_fds);
 }
@@ -132,7 +134,7 @@ static int child_run(ExecContext *c) {
                 return fail_errno(errno, "join the container's namespaces");
         if (c->user_ns && (r = process_enter_user_namespace(p)) < 0)
                 return r;
-        if (setsid() < 0)
+        if (!c->born && setsid() < 0)
                 return fail_errno(errno, "setsid");
         if (p->terminal && (r = setup_terminal(c)) < 0)
                 return r;
@@ -141,7 +143,8 @@ static int child_run(ExecContext *c) {
             (r = process_prepare(p, false)) < 0 || (r = home_env_add(p)) < 0 ||
             (r = process_resolve(p, &path)) < 0 || (r = activation_env_add(p, c->options->listen_fds)) < 0 ||
             (r = process_keep_fds(c->options->preserve_fds)) < 0 ||
-            (r = process_become(p, c->filter, c->agent)) < 0)
+            (r = process_become(p, c->filter, c->agent)) < 0 ||
+            (c->born && (r = exec_guard_birth(c->born, p, c->filter)) < 0))
                 return r;
         return process_exec(p, path);
 }
@@ -229,7 +232,7 @@ static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret, int *r
         c->moved = r > 0;
         if (c->moved)
                 cgroup = safe_close(cgroup);
-        if (pid_ns) {
+        if (pid_ns && !c->born) {
                 r = join_pid_namespace(c);
                 if (r < 0)
                         return r;
@@ -295,6 +298,8 @@ static int spawn_and_await(ExecContext *c, const State *s, bool pid_ns, pid_t *r
         c->channel_fd = ends[1];
         r = spawn(c, s, pid_ns, ret, ret_pidfd);
         (void) close(ends[1]);
+        if (r >= 0 && c->born)
+                r = exec_guard_await(c->born, channel, ret, ret_pidfd);
         return r < 0 ? r : await_exec(c->options, channel, *ret, ret_pidfd);
 }
 
@@ -398,6 +403,11 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
             (r = find_namespaces(&s, &c, &pid_ns)) < 0 || (r = inherit_oom_score(&c)) < 0)
                 return r;
         r = sched_apply_initial_affinity(&process.process);
+        /* The agent is told the pid before the second process is there. */
+        if (r >= 0 && s.may_trace && pid_ns && agent.fd < 0) {
+                r = exec_guard_new(&c.born);
+                c.join |= CLONE_NEWPID;
+        }
         if (r < 0)
                 return r;
         r = spawn_and_await(&c, &s, pid_ns, ret_pid, &child_pidfd);

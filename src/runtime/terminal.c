@@ -120,14 +120,21 @@ int terminal_send(int socket_fd, int master_fd) {
         return n < 0 ? fail_errno((int) n, "terminal: send to the console socket") : 0;
 }
 
-/** terminal_attach - the calling session leader takes @peer_fd as controlling terminal and as 0, 1, 2. */
-int terminal_attach(int peer_fd, uid_t uid) {
+/** terminal_use - let @peer_fd be the user's, and 0, 1, 2 of the calling process. */
+int terminal_use(int peer_fd, uid_t uid) {
         if (uid != 0 && fchown(peer_fd, uid, (gid_t) -1) < 0 && errno != EPERM && errno != EINVAL)
                 return fail_errno(errno, "terminal: owner");
-        if (ioctl(peer_fd, TIOCSCTTY, 0) < 0)
-                return fail_errno(errno, "terminal: controlling terminal");
         for (int fd = 0; fd < 3; fd++)
                 if (dup2(peer_fd, fd) < 0)
                         return fail_errno(errno, "terminal: stdio");
         return 0;
+}
+
+/** terminal_attach - the calling session leader takes @peer_fd as controlling terminal and as 0, 1, 2. */
+int terminal_attach(int peer_fd, uid_t uid) {
+        int r = terminal_use(peer_fd, uid);
+
+        if (r >= 0 && ioctl(peer_fd, TIOCSCTTY, 0) < 0)
+                return fail_errno(errno, "terminal: controlling terminal");
+        return r;
 }
