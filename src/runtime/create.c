@@ -406,7 +406,9 @@ static int enter_scope(const InitContext *c, State *st, Undo *u, int channel) {
         r = channel_send(channel, CHANNEL_CGROUP, NULL);
         if (r < 0)
                 return explain(channel, fail_errno(r, "the container process ended during set-up"));
-        return create_limit_cgroup(fd, c->spec, st);
+        r = create_limit_cgroup(fd, c->spec, st);
+        /* The end of its only process takes a scope away. */
+        return r < 0 ? explain(channel, r) : r;
 }
 
 /* From here on a killed create can be deleted together with its process. */

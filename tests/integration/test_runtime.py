@@ -123,7 +123,7 @@ def test_words_of_a_child_that_failed_are_never_lost():
     b.save()
     for _ in range(150):
         r = rt("run", "--bundle", b.path, b.id, check=1)
-        assert "mount /proc: destination" in r.err, r
+        assert "mount /proc: proc must be mounted on ordinary directory" in r.err, r
 
 
 def test_bad_configs_are_refused_by_name():

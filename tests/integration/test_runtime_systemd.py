@@ -189,6 +189,20 @@ def test_a_failed_create_leaves_no_scope():
     b.fails("/nowhere")
 
 
+def test_words_of_a_child_that_failed_are_never_lost():
+    """Whether it dies before it is in its scope, or after, when the scope goes with it."""
+    for where in (0, 100):
+        b = Scoped()
+        b.config["mounts"].insert(where, {"destination": "/x", "type": "nosuchfs", "source": "none"})
+        b.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
+        b.save()
+        for command in ("run", "create"):
+            for _ in range(25):
+                r = rt("--systemd-cgroup", command, "--bundle", b.path, b.id, check=1)
+                assert "unable to start container process: mount" in r.err and "nosuchfs" in r.err, (where, command, r)
+        b.gone()
+
+
 def test_hooks_see_the_container_in_its_scope():
     b = Scoped()
     with open(b.path + "/hook", "w") as f:
