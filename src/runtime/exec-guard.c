@@ -8,6 +8,7 @@
  */
 #include "exec-guard.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -16,6 +17,7 @@
 #include "../basic/fd.h"
 #include "caps.h"
 #include "channel.h"
+#include "clone-child.h"
 #include "error.h"
 #include "kernel-call.h"
 
@@ -72,12 +74,18 @@ int exec_guard_birth(pid_t *born, const SpecProcess *p, const SeccompFilter *fil
  * exec_guard_await - wait for the go-between to end and go on with the process that it has left.
  * @pid, @pidfd: of the first, replaced by those of the second.
  *
- * Return: 0, or -errno with a message when there is none.
+ * Return: 0; -EAGAIN when the go-between never lived and a second one may be made; or -errno with a message.
  */
 int exec_guard_await(pid_t *born, int channel, pid_t *pid, int *pidfd) {
         char text[CHANNEL_TEXT_MAX] = "";
+        struct pollfd ended = { .fd = *pidfd, .events = POLLIN };
         int status, fd;
 
+        while (poll(&ended, 1, -1) < 0)
+                if (errno != EINTR)
+                        return fail_errno(errno, "wait for %d", (int) *pid);
+        if (clone_died_at_birth(*pid, pidfd))
+                return -EAGAIN;
         while (waitpid(*pid, &status, 0) < 0)
                 if (errno != EINTR)
                         return fail_errno(errno, "wait for %d", (int) *pid);
@@ -85,7 +93,7 @@ int exec_guard_await(pid_t *born, int channel, pid_t *pid, int *pidfd) {
         if (*born <= 0) {
                 if (channel_receive(channel, text) == CHANNEL_ERROR)
                         return fail_text(ECHILD, "%s", text);
-                return fail_text(EPIPE, "the new process ended unexpectedly");
+                return fail_text(EPIPE, "the new process ended unexpectedly (status %#x)", (unsigned) status);
         }
         *pid = *born;
         fd = sys_pidfd_open(*pid);
