@@ -115,12 +115,16 @@ static bool is_listed(const Spec *s, const char *path) {
 
 static int make_listed(const Spec *s, int root_fd, const SpecDevice *d) {
         _cleanup_close_ int parent = -EBADF;
-        _cleanup_free_ char *dir = NULL;
-        const char *slash = strrchr(d->path, '/');
+        _cleanup_free_ char *dir = strdup(d->path);
+        size_t n = strlen(d->path);
+        char *slash;
 
-        dir = strndup(d->path, (size_t) (slash - d->path));
         if (!dir)
                 return -ENOMEM;
+        while (n > 1 && dir[n - 1] == '/')
+                dir[--n] = 0;
+        slash = strrchr(dir, '/');
+        *slash = 0;
         if (!slash[1] || streq(slash + 1, "..") || streq(slash + 1, "."))
                 return fail_text(EINVAL, "config.json: linux.devices: %s: not a device path", d->path);
         parent = root_path_ensure(root_fd, isempty(dir) ? "/" : dir, true, 0);

@@ -542,7 +542,12 @@ static int setup_one(const MountContext *c, size_t i) {
         if (r < 0)
                 return fail_errno(r, "mount on %s", m->destination);
         r = mount_finish(m, fd);
-        return r < 0 ? r : late_readonly_add(c->late, m, fd);
+        if (r >= 0)
+                r = late_readonly_add(c->late, m, fd);
+        if (r < 0 || strspn(m->destination, "/") != strlen(m->destination))
+                return r;
+        /* A new root: what follows goes into it, not below it. */
+        return dup3(fd, c->root_fd, O_CLOEXEC) < 0 ? fail_errno(errno, "mount on %s", m->destination) : 0;
 }
 
 /** mounts_setup - make all mounts of the spec below root_fd, in their order. Return: 0, or -errno with a

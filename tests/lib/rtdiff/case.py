@@ -111,8 +111,10 @@ def without_mount(*destinations):
     return change
 
 
-def inside(path):
-    return lambda top: top + "/rootfs" + path
+def first_mount(destination, kind, source, *options):
+    def change(config, _):
+        config["mounts"].insert(0, {"destination": destination, "type": kind, "source": source, "options": list(options)})
+    return change
 
 
 def file(path, text="", mode=0o644):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the file system of the container looks like."""
-from .case import (Case, bad, bind, device, drop, file, folder, link, more, mount, mount_options, node, put, user, without_mount,
+from .case import (Case, bad, bind, device, drop, file, first_mount, folder, link, more, mount, mount_options, node, put, user, without_mount,
                    without_ns)
 
 # --- new file systems ------------------------------------------------------------------------------------
@@ -8,6 +8,7 @@ Case("tmpfs/plain", mount("/t"))
 Case("tmpfs/options", mount("/t", options=["size=1m", "mode=1777", "uid=7", "gid=8", "nr_inodes=100"]), sh="stat -c '%a %u %g' /t")
 Case("tmpfs/mode of what is there", folder("/t", 0o711), mount("/t"), sh="stat -c '%a %u %g' /t")
 Case("tmpfs/new target", mount("/a/b/t"))
+Case("tmpfs/on the root", first_mount("/", "tmpfs", "tmpfs", "tmpcopyup", "mode=755"))
 Case("tmpfs/in another", mount("/t"), mount("/t/u"), mount("/t/u/v", options=["ro"]))
 Case("tmpfs/twice on one", mount("/t", options=["size=1m"]), mount("/t", options=["size=2m"]))
 for o in ("ro", "rw", "nosuid", "suid", "nodev", "noexec", "noatime", "relatime", "strictatime", "nodiratime", "nosymfollow",
@@ -73,6 +74,10 @@ Case("kernelfs/dev on a link", folder("/real"), link("/dev", "/real"))
 
 # --- binds -----------------------------------------------------------------------------------------------
 HOST = folder("host/sub"), file("host/f", "text"), file("host/sub/g", "deep")
+Case("bind/on the root", *HOST, first_mount("/", "bind", "@BUNDLE@/rootfs", "bind"))
+Case("bind/on the root by another", folder("other/bin"), folder("other/proc"), folder("other/sys"), folder("other/dev"),
+     first_mount("/", "bind", "@BUNDLE@/other", "bind"), bind("/bin", "@BUNDLE@/rootfs/bin"),
+     args=["sh", "-c", "ls / /dev /proc/self/status; cat /proc/self/mountinfo | cut -d' ' -f5 | sort"])
 Case("bind/directory", *HOST, bind("/mnt", "@BUNDLE@/host"), sh="cat /mnt/f /mnt/sub/g")
 Case("bind/file", *HOST, bind("/mnt", "@BUNDLE@/host/f"), sh="cat /mnt; stat -c %F /mnt")
 Case("bind/file on a file", *HOST, bind("/etc/passwd", "@BUNDLE@/host/f"), sh="cat /etc/passwd")
@@ -172,6 +177,7 @@ Case("devices/outside of dev", device("/opt/null"))
 Case("devices/one of the defaults", device("/dev/null", fileMode=0o600, uid=3, gid=4))
 Case("devices/default name with other numbers", device("/dev/zero", "c", 1, 3))
 Case("devices/same twice", device("/dev/mine"), device("/dev/mine"))
+Case("devices/slash at the end", device("/dev/mine/"))
 Case("devices/path with dots", device("/dev/x/../mine"))
 Case("devices/already in the root", without_mount("/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"), node("/dev/mine", 1, 3),
      device("/dev/mine", fileMode=0o666))

@@ -57,7 +57,9 @@ Case("userns/sysctl", user_ns(), put("linux.sysctl", {"net.ipv4.ip_forward": "1"
 Case("userns/root without a mapping", user_ns(inside=1000, outside=100000, size=10), user(1000))
 bad("userns/user outside the mapping", "process.user", user_ns(size=10), user(20),
     put("mounts.2.options", ["newinstance"]))
-bad("userns/no mappings", "uidMappings", user_ns(), drop("linux.uidMappings"), drop("linux.gidMappings"))
+Case("userns/no mappings", user_ns(0, 0), drop("linux.uidMappings"), drop("linux.gidMappings"))
+Case("userns/no mappings for a user", user_ns(0, 0), user(5, 6), drop("linux.uidMappings"), drop("linux.gidMappings"))
+bad("userns/mappings of users only", "gidMappings", user_ns(0, 0), drop("linux.gidMappings"))
 bad("userns/overlapping mappings", "map", user_ns(), put("linux.uidMappings", [
     {"containerID": 0, "hostID": 100000, "size": 1000}, {"containerID": 10, "hostID": 300000, "size": 10}]))
 bad("userns/mapping of size 0", "size", user_ns(size=0))
