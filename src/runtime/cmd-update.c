@@ -91,8 +91,8 @@ static int load_resources(const char *path, json_object **ret) {
         if (!json_object_is_type(o, json_type_object))
                 return fail_text(EINVAL, "resources from %s: expected an object", path);
         json_object_put(*ret);
-        *ret = TAKE_PTR(o);
-        return 0;
+        *ret = NULL;
+        return resources_fold_case(o, ret);
 }
 
 /* @ret: what to change, of the file (if any) and the flags, which win; owned by the caller also on failure.

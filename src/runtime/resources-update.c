@@ -192,3 +192,103 @@ int resources_parse_size(const char *text, int64_t *ret) {
         *ret = (int64_t) (value << shift) + (int64_t) (part * (double) (UINT64_C(1) << shift));
         return *ret < 0 ? -ERANGE : 0;
 }
+
+/* Free names, which stay as they are, are only below these. */
+static bool has_free_names(const char *key) {
+        return streq(key, "unified") || streq(key, "rdma");
+}
+
+static const char *spelling(const char *key) {
+        static const char *const known[] = {
+                "devices",
+                "memory",
+                "cpu",
+                "pids",
+                "blockIO",
+                "hugepageLimits",
+                "rdma",
+                "unified",
+                "network",
+                "limit",
+                "reservation",
+                "swap",
+                "kernel",
+                "kernelTCP",
+                "swappiness",
+                "disableOOMKiller",
+                "useHierarchy",
+                "checkBeforeUpdate",
+                "shares",
+                "quota",
+                "burst",
+                "period",
+                "realtimeRuntime",
+                "realtimePeriod",
+                "cpus",
+                "mems",
+                "idle",
+                "weight",
+                "leafWeight",
+                "weightDevice",
+                "throttleReadBpsDevice",
+                "throttleWriteBpsDevice",
+                "throttleReadIOPSDevice",
+                "throttleWriteIOPSDevice",
+                "pageSize",
+                "major",
+                "minor",
+                "rate",
+                "type",
+                "access",
+                "allow",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(known); i++)
+                if (strcasecmp(known[i], key) == 0)
+                        return known[i];
+        return key;
+}
+
+/**
+ * resources_fold_case - give the names of fields the spelling of the specification.
+ *
+ * Callers write them as their own decoder takes them, and runc's takes any case: {"CPU": {"idle": 1}} must
+ * not be ignored in silence. @ret: owned by the caller.
+ */
+int resources_fold_case(json_object *from, json_object **ret) {
+        _cleanup_json_ json_object *to = NULL;
+        int r = 0;
+
+        if (json_object_is_type(from, json_type_array)) {
+                to = json_object_new_array();
+                for (size_t i = 0; to && r >= 0 && i < json_object_array_length(from); i++) {
+                        json_object *item = NULL;
+
+                        r = resources_fold_case(json_object_array_get_idx(from, i), &item);
+                        if (r >= 0)
+                                r = json_add(to, item);
+                }
+        } else if (json_object_is_type(from, json_type_object)) {
+                to = json_object_new_object();
+                json_object_object_foreach(from, key, value) {
+                        const char *name = spelling(key);
+                        json_object *item = NULL;
+
+                        if (!to || r < 0)
+                                break;
+                        if (has_free_names(name))
+                                item = json_object_get(value);
+                        else
+                                r = resources_fold_case(value, &item);
+                        if (r >= 0)
+                                r = json_object_object_add(to, name, item) < 0 ? -ENOMEM : 0;
+                }
+        } else {
+                *ret = json_object_get(from);
+                return 0;
+        }
+        if (!to || r < 0)
+                return r < 0 ? r : -ENOMEM;
+        *ret = TAKE_PTR(to);
+        return 0;
+}

@@ -122,12 +122,27 @@ static void test_size(void **state) {
                         fail_msg("\"%s\" is taken", bad[i]);
 }
 
+static void test_case_is_folded(void **state) {
+        _cleanup_json_ json_object *from = NULL, *want = NULL, *got = NULL;
+        static const char given
+                        [] = "{\"CPU\": {\"Idle\": 1}, \"Memory\": {\"LIMIT\": 5}, \"unified\": {\"Memory\": \"x\"},"
+                             " \"blockio\": {\"weightdevice\": [{\"Major\": 8, \"minor\": 0, \"Weight\": 10}]}, \"Other\": null}",
+                   right[] = "{\"cpu\": {\"idle\": 1}, \"memory\": {\"limit\": 5}, \"unified\": {\"Memory\": \"x\"},"
+                             " \"blockIO\": {\"weightDevice\": [{\"major\": 8, \"minor\": 0, \"weight\": 10}]}, \"Other\": null}";
+
+        assert_int_equal(json_parse(given, strlen(given), &from), 0);
+        assert_int_equal(json_parse(right, strlen(right), &want), 0);
+        assert_int_equal(resources_fold_case(from, &got), 0);
+        assert_true(json_object_equal(got, want));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_merge),
                 cmocka_unit_test(test_swap_follows),
                 cmocka_unit_test(test_unified_is_overruled),
                 cmocka_unit_test(test_complete),
+                cmocka_unit_test(test_case_is_folded),
                 cmocka_unit_test(test_size),
         };
 
