@@ -83,6 +83,10 @@ static int find_namespaces(const State *s, ExecContext *c, bool *ret_pid_ns) {
                         c->join |= namespace_flag(k);
                 c->user_ns = c->user_ns || k == NS_USER;
         }
+        /* Each container has one. If not, its pid has become that of a process of the host since it was
+         * checked, and the new process would stay here. */
+        if (!(c->join & CLONE_NEWNS))
+                return fail_text(ESRCH, "container \"%s\" is not running", s->id);
         return 0;
 }
 
