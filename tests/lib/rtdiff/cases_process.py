@@ -319,7 +319,7 @@ bad("hooks/not executable", "createRuntime", put("hooks", {"createRuntime": [{"p
 # --- terminal --------------------------------------------------------------------------------------------
 TTY = put("process.terminal", True)
 Case("terminal/plain", TTY, terminal=True)
-Case("terminal/settings", TTY, terminal=True, sh="stty -a | tr ';' '\\n'; tty; ls -l /dev/console | cut -d' ' -f1")
+Case("terminal/settings", TTY, terminal=True, sh="stty -a 2>/dev/null | tr ';' '\\n'; tty; ls -l /dev/console | cut -d' ' -f1")
 Case("terminal/size", TTY, put("process.consoleSize", {"height": 33, "width": 77}), terminal=True, sh="stty size")
 Case("terminal/for a user", TTY, user(1000), terminal=True, sh="stat -c '%u %g %a' $(tty) /dev/console; echo x >/dev/tty")
 Case("terminal/exit code", TTY, terminal=True, args=["sh", "-c", "exit 9"])
