@@ -35,7 +35,7 @@ SECTION = re.compile(r"^@@(\w+)\n", re.M)
 # Of /proc/PID/status: what a runtime decides, not what the kernel counts.
 STATUS = ("Umask Uid Gid Groups NStgid SigBlk SigIgn CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs Seccomp Seccomp_filters "
           "Cpus_allowed_list Mems_allowed_list THP_enabled").split()
-TIMEOUT = 8
+TIMEOUT = 20
 
 
 class Run:
