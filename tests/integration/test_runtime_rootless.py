@@ -29,7 +29,9 @@ def setup():
         with open("/etc/sub" + kind, "w") as f:
             f.write("".join(kept) + "%s:%d:%d\n" % (USER, SUB, SUB_SIZE))
     run("loginctl", "enable-linger", USER)
-    wait_for(lambda: os.path.isdir(CGROUP + USER_CGROUP) and os.path.isdir(RUNTIME_DIR), what="the user manager")
+    # It has moved into its own scope when it takes calls: before, no controller can be enabled below it.
+    wait_for(lambda: os.path.isdir(CGROUP + USER_CGROUP) and os.path.exists(RUNTIME_DIR + "/systemd/private"),
+             what="the user manager")
     bundle.TOP = HOME
 
 
