@@ -93,7 +93,8 @@ int exec_guard_await(pid_t *born, int channel, pid_t *pid, int *pidfd) {
         if (*born <= 0) {
                 if (channel_receive(channel, text) == CHANNEL_ERROR)
                         return fail_text(ECHILD, "%s", text);
-                return fail_text(EPIPE, "the new process ended unexpectedly (status %#x)", (unsigned) status);
+                return fail_text(EPIPE, "the new process ended unexpectedly (status %#x)",
+                                 (unsigned) status);
         }
         *pid = *born;
         fd = sys_pidfd_open(*pid);

@@ -140,6 +140,18 @@ static int refuse_unsupported(json_object *o) {
         return 0;
 }
 
+/* Without any mapping the container's id 0 is the caller's own, and there is no other: as with crun. */
+static int map_own_id(Spec *s) {
+        s->uid_maps = new(SpecIdMap, 1);
+        s->gid_maps = new(SpecIdMap, 1);
+        if (!s->uid_maps || !s->gid_maps)
+                return -ENOMEM;
+        s->uid_maps[0] = (SpecIdMap) { 0, geteuid(), 1 };
+        s->gid_maps[0] = (SpecIdMap) { 0, getegid(), 1 };
+        s->n_uid_maps = s->n_gid_maps = 1;
+        return 0;
+}
+
 /**
  * spec_linux_parse - the linux object of config.json into @s.
  *
@@ -163,9 +175,14 @@ int spec_linux_parse(json_object *o, Spec *s) {
             (r = spec_strv(o, "linux", "maskedPaths", &s->masked)) < 0 ||
             (r = spec_strv(o, "linux", "readonlyPaths", &s->readonly_paths)) < 0)
                 return r;
-        if (spec_has_new(s, NS_USER) && (s->n_uid_maps == 0 || s->n_gid_maps == 0))
-                return fail_text(EINVAL,
-                                 "config.json: linux: a user namespace needs uidMappings and gidMappings");
+        if (spec_has_new(s, NS_USER)) {
+                if (s->n_uid_maps == 0 && s->n_gid_maps == 0 && (r = map_own_id(s)) < 0)
+                        return r;
+                if (s->n_uid_maps == 0 || s->n_gid_maps == 0)
+                        return fail_text(EINVAL,
+                                         "config.json: linux: a user namespace needs both uidMappings "
+                                         "and gidMappings, or neither");
+        }
         /* As with crun and runc, whose callers rely on it. */
         if (!s->ns[NS_USER].present && (s->n_uid_maps > 0 || s->n_gid_maps > 0)) {
                 runtime_warning("linux.uidMappings and gidMappings have no effect without a user namespace");

@@ -223,7 +223,8 @@ def test_needs_a_user_namespace():
     b.fails("rootless container requires user namespaces")
     b.fails("rootless container requires user namespaces", "--rootless", "false")
     b.linux["namespaces"].append({"type": "user"})
-    b.fails("needs uidMappings and gidMappings")
+    b.linux["uidMappings"] = [{"containerID": 0, "hostID": UID, "size": 1}]
+    b.fails("needs both uidMappings and gidMappings")
     r = rt("--rootless", "maybe", "list", check=1)
     assert "--rootless \"maybe\": expected true, false or auto" in r.err, r
 

@@ -76,13 +76,23 @@ def test_mappings_that_are_wrong():
                        ([(0, 4294967290, 100)], "uid_map: Invalid argument"),
                        ([(0, FIRST, 0)], "uidMappings.size"),
                        ([(-1, FIRST, 10)], "uidMappings.containerID"),
-                       ([], "needs uidMappings and gidMappings")):
+                       ([], "needs both uidMappings and gidMappings")):
         b = MappedBundle()
         b.linux["uidMappings"] = [dict(zip(("containerID", "hostID", "size"), m)) for m in maps]
         b.fails(text)
     b = MappedBundle()
     b.process["user"] = {"uid": 2000, "gid": 0}
     b.fails("process.user.uid: 2000 is not mapped in the user namespace")
+
+
+def test_no_mapping_at_all():
+    """As with crun: the container's root is the caller, and nobody else is there."""
+    b = MappedBundle()
+    del b.linux["uidMappings"], b.linux["gidMappings"]
+    b.process["args"] = ["cat", "/proc/self/uid_map", "/proc/self/gid_map"]
+    b.save()
+    r = rt("run", "--bundle", b.path, b.id)
+    assert [line.split() for line in r.out.splitlines()] == [["0", "0", "1"]] * 2, r
 
 
 # --- defences --------------------------------------------------------------------------------------------

@@ -80,7 +80,8 @@ static void test_refused(void **state) {
         refused(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"mount\"}]}}",
                 "given twice");
         refused(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"mount\",\"path\":\"x\"}]}}", "not absolute");
-        refused(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"user\"}]}}",
+        refused(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"user\"}],"
+                     "\"gidMappings\":[{\"containerID\":0,\"hostID\":5,\"size\":1}]}}",
                 "uidMappings");
         refused(HEAD ",\"linux\":{" NAMESPACES ",\"devices\":[{\"path\":\"/d\",\"type\":\"z\"}]}}",
                 "unknown type");
