@@ -23,7 +23,8 @@
  * The payload's scope. PID 1 is asked over its private socket: no broker in between, and JobRemoved comes
  * without a subscription. The request is sent first and its answer awaited last. The scope needs a process
  * from its first moment, a placeholder; before a controller is enabled below the scope that one has to be in
- * a leaf, so a second one is born there.
+ * a leaf, so a second one is born there: in a leaf of its own, since runtimes refuse a cgroup that is in
+ * use.
  */
 #define CALL_TIMEOUT (25 * USEC_PER_SEC)
 #define RETRY_MAX (10 * USEC_PER_MSEC)
@@ -32,6 +33,7 @@ struct Scope {
         sd_bus *bus;
         char unit[UNIT_NAME_SIZE];
         pid_t placeholder;
+        char *placeholder_leaf;
         char *job;
         char *job_done;    /* a JobRemoved that came before the method's answer */
         char *job_result;
@@ -348,10 +350,15 @@ static int move_to_leaf(Setup *s, Scope *scope) {
                 return -ENOMEM;
         if (mkdir(leaf, 0755) < 0 && errno != EEXIST)
                 return negative_errno();
+        scope->placeholder_leaf = str_concat(leaf, "/../starting");
         file = str_concat(leaf, "/../cgroup.controllers");
         if (!file || read_file_at(AT_FDCWD, file, 4096, &controllers, &size) < 0 || size <= 1)
                 return 0; /* no controllers to enable: it may stay where it is */
-        fd = open(leaf, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+        if (!scope->placeholder_leaf)
+                return -ENOMEM;
+        if (mkdir(scope->placeholder_leaf, 0755) < 0 && errno != EEXIST)
+                return negative_errno();
+        fd = open(scope->placeholder_leaf, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return negative_errno();
         second = spawn_placeholder(fd);
@@ -417,6 +424,10 @@ Scope *scope_free(Scope *scope) {
         if (!scope)
                 return NULL;
         end_placeholder(&scope->placeholder);
+        /* Not on the way of a start; what it leaves goes with the scope. */
+        if (scope->placeholder_leaf)
+                (void) rmdir(scope->placeholder_leaf);
+        free(scope->placeholder_leaf);
         (void) sd_bus_unref(scope->bus);
         free(scope->job);
         free(scope->job_done);
