@@ -29,7 +29,8 @@ def test_one_exec_too_many_has_no_success():
     assert http("POST", "/exec/%s/start" % eid, {"Detach": True}).status >= 400
     wait_for(lambda: not state(eid)["Running"])
     assert state(eid)["ExitCode"] == 126, state(eid)
-    assert docker("exec", "x1", "true", check=None).code == 126
+    r = docker("exec", "x1", "true", check=None)
+    assert r.code == 126, r
     docker("rm", "-f", "x1")
 
 
