@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "../basic/fd.h"
@@ -84,6 +85,7 @@ static int build_exec_message(const Exec *e, json_object *body, bool detach, Buf
 
 typedef struct PendingExec {
         HttpRequest *req;
+        int client_fd; /* attached: a second descriptor of the connection that the shim has now */
         char id[CONTAINER_ID_LENGTH + 1];
 } PendingExec;
 
@@ -125,8 +127,10 @@ static void on_detached(Container *c, int error, const Fields *reply, void *user
 static PendingExec *pending_new(const Exec *e) {
         PendingExec *p = new0(PendingExec, 1);
 
-        if (p)
+        if (p) {
                 memcpy(p->id, e->id, sizeof(p->id));
+                p->client_fd = -EBADF;
+        }
         return p;
 }
 
@@ -151,6 +155,8 @@ static void on_attached(Container *c, int error, const Fields *reply, void *user
         _cleanup_free_ PendingExec *p = userdata;
 
         note_refusal(c, error, p);
+        /* Not before: at the end of the stream clients ask how it ended. */
+        (void) safe_close(p->client_fd);
 }
 
 static int start_attached(Container *c, HttpRequest *req, const Exec *e, const Buffer *text) {
@@ -164,11 +170,14 @@ static int start_attached(Container *c, HttpRequest *req, const Exec *e, const B
         if (r < 0)
                 return r;
         r = http_request_take(req, head.data, &fds[0], &fds[1]);
-        if (r >= 0)
+        if (r >= 0) {
+                p->client_fd = fcntl(fds[0], F_DUPFD_CLOEXEC, 3);
                 r = shim_send(c, "exec", text, fds, fds[1] >= 0 ? 2 : 1, on_attached, p);
-        if (r < 0)
+        }
+        if (r < 0) {
                 note_refusal(c, -ECANCELED, p); /* the client has left, or the queue is full */
-        else
+                (void) safe_close(p->client_fd);
+        } else
                 TAKE_PTR(p);
         return 0;
 }
