@@ -124,6 +124,9 @@ static int go_on(Shim *s) {
         stream_memory_recover(s->memory);
         s->status = (ShimStatus) s->memory->status;
         s->started = s->created = s->go = true;
+        /* Killed between the payload's start and the record of it. */
+        if (s->history.epoch != s->memory->epoch)
+                shim_record_started(s);
         if (s->payload.fd >= 0)
                 shim_hold_mounts(s);
         s->cgroup_fd = s->memory->cgroup[0] ? cgroup_open(s->memory->cgroup) : -EBADF;

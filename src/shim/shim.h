@@ -91,6 +91,7 @@ void shim_watch_memory(Shim *s);
 void shim_payload_exited(Shim *s, ExitStatus status);
 void shim_store_fds(Shim *s);
 void shim_hold_mounts(Shim *s);
+void shim_record_started(Shim *s);
 int shim_watch_payload(Shim *s);
 
 /* finish.c */

@@ -137,7 +137,8 @@ static void on_settled(Timer *t) {
                 store_clients(s);
 }
 
-static void record_started(Shim *s) {
+/** shim_record_started - write the record that the payload runs. */
+void shim_record_started(Shim *s) {
         _cleanup_buffer_ Buffer b = BUFFER_INIT(1024);
         int r = state_record_begin(&b, "started");
 
@@ -177,7 +178,7 @@ static void on_started(Shim *s) {
         s->status = SHIM_RUNNING;
         s->memory->started_at = now_realtime();
         s->memory->status = SHIM_RUNNING;
-        record_started(s);
+        shim_record_started(s);
         (void) notify_send("READY=1");
         announce_started(s);
         timer_arm(&s->loop, &s->settle_timer, SETTLE_DELAY, on_settled);

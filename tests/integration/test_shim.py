@@ -392,6 +392,8 @@ def test_kill_shim_in_start():
         pid = c.shim_pid()
         if pid:
             os.kill(pid, 9)
+            # Until systemd has noticed, the unit looks as it did before.
+            wait_for(lambda: c.shim_pid() != pid, 15, "the end of the shim")
         wait_for(lambda: c.active() == "active", 15, "the start to succeed in the end")
         wait_for(lambda: c.records("started"))
         c.stop()
