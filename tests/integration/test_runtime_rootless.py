@@ -441,7 +441,8 @@ def test_exec_from_outside_of_the_delegated_tree(top):
 def test_limits_in_a_delegated_cgroup(top):
     with open(os.path.dirname(top) + "/cgroup.subtree_control", "w") as f:
         f.write("+pids +memory")
-    b = UserBundle("sh", "-c", "sleep 1000 & sleep 1000 & sleep 1000 & sleep 1000 & wait")
+    # A shell that cannot fork ends: the second one, which is the third process.
+    b = UserBundle("sh", "-c", "sleep 1000 & (sleep 1000 & true); wait")
     b.linux["resources"] = {"pids": {"limit": 3}, "memory": {"limit": 64 << 20}, "devices": [{"allow": False, "access": "rwm"}]}
     b.create()
     cgroup = "%s/%s" % (top, b.id)
