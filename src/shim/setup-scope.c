@@ -324,8 +324,8 @@ static int read_cgroup(pid_t pid, char **ret) {
 
 /* Memory, to learn from the payload's own counters that it was killed for want of memory, and pids for its
  * statistics; the runtime asks for others when it needs them. */
-static int enable_controllers(const char *leaf, const char *available) {
-        _cleanup_free_ char *file = str_concat(leaf, "/../cgroup.subtree_control");
+static int enable_controllers(const char *top, const char *available) {
+        _cleanup_free_ char *file = str_concat(top, "/cgroup.subtree_control");
         const char *const wanted[] = { "memory", "pids" };
         _cleanup_buffer_ Buffer b = BUFFER_INIT(64);
         int r = file ? 0 : -ENOMEM;
@@ -339,23 +339,19 @@ static int enable_controllers(const char *leaf, const char *available) {
         return r < 0 || b.size == 0 ? r : write_string_at(AT_FDCWD, file, b.data);
 }
 
-static int move_to_leaf(Setup *s, Scope *scope) {
-        _cleanup_free_ char *leaf = str_concat("/sys/fs/cgroup", s->cgroup), *controllers = NULL,
-                            *file = NULL;
+/* @cgroup: the scope's. The payload's is left to the runtime, which is born into what it has made itself. */
+static int move_to_leaf(Scope *scope, const char *cgroup) {
+        _cleanup_free_ char *top = str_concat("/sys/fs/cgroup", cgroup), *controllers = NULL, *file = NULL;
         _cleanup_close_ int fd = -EBADF;
         pid_t second;
         size_t size;
 
-        if (!leaf)
+        file = top ? str_concat(top, "/cgroup.controllers") : NULL;
+        scope->placeholder_leaf = top ? str_concat(top, "/starting") : NULL;
+        if (!file || !scope->placeholder_leaf)
                 return -ENOMEM;
-        if (mkdir(leaf, 0755) < 0 && errno != EEXIST)
-                return negative_errno();
-        scope->placeholder_leaf = str_concat(leaf, "/../starting");
-        file = str_concat(leaf, "/../cgroup.controllers");
-        if (!file || read_file_at(AT_FDCWD, file, 4096, &controllers, &size) < 0 || size <= 1)
+        if (read_file_at(AT_FDCWD, file, 4096, &controllers, &size) < 0 || size <= 1)
                 return 0; /* no controllers to enable: it may stay where it is */
-        if (!scope->placeholder_leaf)
-                return -ENOMEM;
         if (mkdir(scope->placeholder_leaf, 0755) < 0 && errno != EEXIST)
                 return negative_errno();
         fd = open(scope->placeholder_leaf, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
@@ -366,7 +362,7 @@ static int move_to_leaf(Setup *s, Scope *scope) {
                 return negative_errno();
         end_placeholder(&scope->placeholder);
         scope->placeholder = second;
-        return enable_controllers(leaf, controllers);
+        return enable_controllers(top, controllers);
 }
 
 /** scope_wait - until the placeholder is in the scope. Sets @s->cgroup. Return: 0 or -errno. */
@@ -392,7 +388,7 @@ int scope_wait(Setup *s, Scope *scope) {
         s->cgroup = str_concat(cgroup, "/payload");
         if (!s->cgroup)
                 return -ENOMEM;
-        r = move_to_leaf(s, scope);
+        r = move_to_leaf(scope, cgroup);
         return r < 0 ? setup_fail(s, r, 128, "Cannot prepare the cgroup %s", s->cgroup) : 0;
 }
 
