@@ -318,6 +318,19 @@ static void reset_failed(ScopeBus *b) {
         (void) sd_bus_call_method(b->bus, MANAGER, "ResetFailedUnit", NULL, NULL, "s", b->unit);
 }
 
+/* An older manager does not know all properties; which are worth having without is said by the caller. */
+static int with_or_without_optional(ScopeBus *b, const Fields *request,
+                                    int (*once)(ScopeBus *b, const Fields *request)) {
+        int r;
+
+        b->bare = false;
+        r = once(b, request);
+        if (r >= 0 || b->exists || !fields_get(request, "optional"))
+                return r;
+        b->bare = true;
+        return once(b, request);
+}
+
 static int start_once(ScopeBus *b, const Fields *request) {
         sd_bus_message *m = NULL;
         int r;
@@ -343,14 +356,8 @@ static int start_once(ScopeBus *b, const Fields *request) {
  * Return: 0, -EEXIST for a unit in use, or -errno.
  */
 int scope_bus_start(ScopeBus *b, const Fields *request) {
-        int r;
+        int r = with_or_without_optional(b, request, start_once);
 
-        b->bare = false;
-        r = start_once(b, request);
-        if (r < 0 && !b->exists && fields_get(request, "optional")) {
-                b->bare = true;
-                r = start_once(b, request);
-        }
         if (r < 0 && b->exists) {
                 reset_failed(b);
                 r = start_once(b, request);
@@ -384,14 +391,8 @@ static int set_once(ScopeBus *b, const Fields *request) {
  * it has answered; it does so before it looks at the next message, so that one's answer is waited for too.
  */
 int scope_bus_set(ScopeBus *b, const Fields *request) {
-        int r;
+        int r = with_or_without_optional(b, request, set_once);
 
-        b->bare = false;
-        r = set_once(b, request);
-        if (r < 0 && fields_get(request, "optional")) {
-                b->bare = true;
-                r = set_once(b, request);
-        }
         if (r < 0)
                 return r;
         (void) sd_bus_call_method(b->bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
