@@ -601,3 +601,15 @@ def test_limits_come_from_the_configuration():
     with open(CGROUP + "/berth-test/%s/memory.current" % b.id) as f:
         assert int(f.read()) > 100000, "its memory is charged to somebody else"
     b.delete()
+
+
+def test_options_of_shells_and_sockets():
+    """What callers pass always changes nothing for a container that needs none of it."""
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 2)
+    b.checkpoint("--shell-job", "--ext-unix-sk", "--auto-dedup")
+    b.reap()
+    n = b.count()
+    b.restore("--shell-job", "--ext-unix-sk", "--auto-dedup")
+    wait_for(lambda: b.count() > n)
+    b.delete()
