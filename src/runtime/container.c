@@ -12,15 +12,15 @@
 
 #include "../basic/fd.h"
 #include "../basic/file.h"
-#include "activation.h"
-#include "cgroup.h"
+#include "cgroup/cgroup.h"
 #include "channel.h"
 #include "error.h"
 #include "hooks.h"
 #include "kernel-call.h"
-#include "pid-namespace.h"
+#include "namespaces/pid-namespace.h"
+#include "process/activation.h"
 #include "runtime-log.h"
-#include "systemd-cgroup.h"
+#include "systemd/systemd-cgroup.h"
 
 #define CONFIG_SIZE_MAX SPEC_SIZE_MAX
 #define EXIT_WAIT_MS 10000

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "rootless.h"
-#include "seccomp-notify.h"
-#include "spec.h"
+#include "namespaces/rootless.h"
+#include "seccomp/seccomp-notify.h"
+#include "spec/spec.h"
 #include "state.h"
 
 typedef struct CreateOptions {

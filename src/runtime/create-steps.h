@@ -2,7 +2,7 @@
 #pragma once
 
 #include "container.h"
-#include "systemd-cgroup.h"
+#include "systemd/systemd-cgroup.h"
 
 /* The steps of a create that a restore takes too. */
 

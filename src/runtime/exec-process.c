@@ -5,8 +5,8 @@
 
 #include "../basic/file.h"
 #include "../basic/str.h"
-#include "caps.h"
 #include "error.h"
+#include "process/caps.h"
 
 /** exec_process_done - release. */
 void exec_process_done(ExecProcess *p) {

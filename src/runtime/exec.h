@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "spec.h"
+#include "spec/spec.h"
 
 typedef struct ExecOptions {
         const char *root, *id, *pid_file, *console_socket, *pidfd_socket, *process_file, *cgroup;

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "../basic/fd.h"
-#include "activation.h"
 #include "error.h"
+#include "process/activation.h"
 
 typedef struct Relay {
         pid_t pid;

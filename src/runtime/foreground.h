@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "spec.h"
+#include "spec/spec.h"
 
 int foreground_block_signals(void);
 void foreground_set_size(SpecProcess *p);

@@ -11,10 +11,10 @@
 
 #include "../basic/clock.h"
 #include "../basic/fd.h"
-#include "descriptors.h"
 #include "error.h"
 #include "kernel-call.h"
-#include "process.h"
+#include "process/descriptors.h"
+#include "process/process.h"
 #include "runtime-log.h"
 
 typedef struct HookRun {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "seccomp-filter.h"
-#include "spec.h"
+#include "seccomp/seccomp-filter.h"
+#include "spec/spec.h"
 #include "state.h"
 
 int hooks_run_inside(const Spec *spec, const State *state, ContainerStatus status,

@@ -10,7 +10,7 @@
 #include "../basic/fd.h"
 #include "../basic/str.h"
 #include "../shared/paths.h"
-#include "command.h"
+#include "commands/command.h"
 #include "error.h"
 #include "kernel-call.h"
 #include "runtime-log.h"

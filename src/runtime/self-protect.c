@@ -17,11 +17,11 @@
 #include <sys/vfs.h>
 
 #include "../basic/fd.h"
-#include "caps.h"
 #include "error.h"
 #include "kernel-call.h"
-#include "mounts.h"
-#include "rootless.h"
+#include "mounts/mounts.h"
+#include "namespaces/rootless.h"
+#include "process/caps.h"
 
 #define SELF "/proc/self/exe"
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)

@@ -11,7 +11,7 @@
 #include "../basic/fd.h"
 #include "../basic/file.h"
 #include "../basic/str.h"
-#include "cgroup.h"
+#include "cgroup/cgroup.h"
 #include "error.h"
 #include "kernel-call.h"
 

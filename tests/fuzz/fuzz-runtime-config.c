@@ -2,11 +2,11 @@
 #include <linux/bpf.h>
 
 #include "fuzz.h"
-#include "runtime/device-filter.h"
+#include "runtime/cgroup/device-filter.h"
 #include "runtime/error.h"
-#include "runtime/resources.h"
-#include "runtime/spec.h"
-#include "runtime/sysctl.h"
+#include "runtime/cgroup/resources.h"
+#include "runtime/spec/spec.h"
+#include "runtime/process/sysctl.h"
 
 static void check_process(const SpecProcess *p) {
         assert(p->args && p->args[0] && p->cwd);

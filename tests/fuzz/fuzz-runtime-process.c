@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fuzz.h"
 #include "runtime/error.h"
-#include "runtime/spec.h"
+#include "runtime/spec/spec.h"
 
 /* process.json of exec: refused with a message, or whole. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

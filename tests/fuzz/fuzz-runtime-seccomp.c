@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fuzz.h"
 #include "runtime/error.h"
-#include "runtime/seccomp-filter.h"
+#include "runtime/seccomp/seccomp-filter.h"
 
 /* The rules of the kernel's seccomp_check_filter() and bpf_check_classic() that a generator can break. */
 static void check_filter(const SeccompFilter *f) {

@@ -12,7 +12,7 @@
 #include "basic/file.h"
 #include "fuzz.h"
 #include "runtime/error.h"
-#include "runtime/seccomp-cache.h"
+#include "runtime/seccomp/seccomp-cache.h"
 #include "runtime/state.h"
 
 #define FILTER_MAGIC "berth-bpf-"

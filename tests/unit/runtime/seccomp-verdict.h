@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/seccomp-filter.h"
+#include "runtime/seccomp/seccomp-filter.h"
 
 /* Classic BPF as the kernel runs it on struct seccomp_data. */
 static inline uint32_t seccomp_verdict(const SeccompFilter *f, const struct seccomp_data *data) {

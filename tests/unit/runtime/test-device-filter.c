@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "../cmocka-prelude.h"
 
-#include "runtime/device-filter.h"
+#include "runtime/cgroup/device-filter.h"
 
 /*
  * A tiny interpreter of the instructions the filter uses: what the program decides is what counts, not how

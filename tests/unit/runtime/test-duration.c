@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "runtime/duration.h"
+#include "runtime/cgroup/duration.h"
 
 static void test_good(void **state) {
         static const struct {

@@ -2,8 +2,8 @@
 #include "../cmocka-prelude.h"
 
 #include "runtime/kernel-call.h"
-#include "runtime/mount-options.h"
-#include "runtime/mounts.h"
+#include "runtime/spec/mount-options.h"
+#include "runtime/mounts/mounts.h"
 
 static SpecMount apply(const char *const *options, int expected) {
         SpecMount m = { .destination = "/d", .type = "tmpfs" };

@@ -4,7 +4,7 @@
 
 #include <cmocka.h>
 
-#include "../../../src/runtime/protobuf.h"
+#include "../../../src/runtime/checkpoint/protobuf.h"
 
 static void test_bytes_on_the_wire(void **state) {
         static const char expected[] = "\x08\x96\x01\x12\x03"

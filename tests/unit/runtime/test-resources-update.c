@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "../cmocka-prelude.h"
 
-#include "runtime/resources-update.h"
+#include "runtime/cgroup/resources-update.h"
 
 static json_object *parse(const char *text) {
         json_object *o = NULL;

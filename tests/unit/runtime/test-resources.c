@@ -2,7 +2,7 @@
 #include "../cmocka-prelude.h"
 
 #include "runtime/error.h"
-#include "runtime/resources.h"
+#include "runtime/cgroup/resources.h"
 
 typedef struct Parsed {
         json_object *json;

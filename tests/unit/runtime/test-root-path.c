@@ -10,7 +10,7 @@
 #include "basic/fd.h"
 #include "basic/file.h"
 #include "runtime/kernel-call.h"
-#include "runtime/root-path.h"
+#include "runtime/mounts/root-path.h"
 
 static char top[] = "/tmp/test-root-path-XXXXXX";
 static int root = -EBADF;

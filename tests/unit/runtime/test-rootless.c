@@ -6,8 +6,8 @@
 
 #include "basic/str.h"
 #include "runtime/error.h"
-#include "runtime/idmap.h"
-#include "runtime/rootless.h"
+#include "runtime/namespaces/idmap.h"
+#include "runtime/namespaces/rootless.h"
 
 static void parse(const char *process, const char *mounts, const char *linux_rest, Spec *ret) {
         _cleanup_free_ char *text = str_printf(

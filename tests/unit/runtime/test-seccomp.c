@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 
 #include "runtime/error.h"
-#include "runtime/seccomp-filter.h"
+#include "runtime/seccomp/seccomp-filter.h"
 #include "seccomp-verdict.h"
 
 static const char *profile_path;

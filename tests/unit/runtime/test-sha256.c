@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "../cmocka-prelude.h"
 
-#include "runtime/sha256.h"
+#include "runtime/seccomp/sha256.h"
 
 static void check(const char *data, size_t size, const char *expected) {
         char hex[SHA256_HEX_SIZE];

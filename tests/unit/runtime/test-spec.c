@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "runtime/error.h"
-#include "runtime/spec.h"
+#include "runtime/spec/spec.h"
 
 #define HEAD "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"r\"}"
 #define NAMESPACES "\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"pid\"}]"

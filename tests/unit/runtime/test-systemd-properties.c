@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "runtime/error.h"
-#include "runtime/systemd-properties.h"
+#include "runtime/systemd/systemd-properties.h"
 
 #define UNLIMITED "18446744073709551615"
 

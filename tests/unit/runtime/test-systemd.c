@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "runtime/error.h"
-#include "runtime/scope-request.h"
-#include "runtime/systemd-name.h"
+#include "runtime/systemd/scope-request.h"
+#include "runtime/systemd/systemd-name.h"
 
 static void named(const char *path, bool user, const char *slice, const char *unit) {
         _cleanup_scope_name_ ScopeName n = {};

@@ -1,6 +1,0 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
-#pragma once
-
-#include "spec.h"
-
-int cgroup_owner_apply(int cgroup_fd, const Spec *s);

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * `checkpoint`: criu writes all of a running container into a directory. Before the container is touched
+ * everything that can be refused is refused; after a failure it runs on, and the directory has no inventory,
+ * without which nothing takes it for a checkpoint.
+ */
+#include "checkpoint.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "../../basic/fd.h"
+#include "../../basic/file.h"
+#include "../../basic/str.h"
+#include "../cgroup/cgroup.h"
+#include "../error.h"
+#include "../kernel-call.h"
+#include "../namespaces/rootless.h"
+#include "criu-mounts.h"
+
+#define LOG_LEVEL 4
+#define MEMORY_DEVICES 1 /* the major number of null, zero, random, ... */
+#define MOUNTINFO_MAX (16 * 1024 * 1024)
+
+typedef struct ImageDir {
+        const char *path;
+        int fd;
+        bool made, touched;
+} ImageDir;
+
+/** criu_check_spec - what criu could not make again as it was is refused. Return: 0, -EPERM, -EOPNOTSUPP. */
+int criu_check_spec(const Spec *s) {
+        static const NamespaceKind own[] = { NS_MOUNT, NS_USER, NS_CGROUP, NS_TIME };
+
+        if (geteuid() != 0 || rootless_in_user_namespace())
+                return fail_text(EPERM, "checkpoint and restore are only for root");
+        for (size_t i = 0; i < ELEMENTSOF(own); i++)
+                if (s->ns[own[i]].path)
+                        return fail_text(EOPNOTSUPP,
+                                         "checkpoint and restore: a %s namespace by path is not supported",
+                                         namespace_names[own[i]]);
+        return criu_mounts_check(s);
+}
+
+/** criu_add_common - the options that dump and restore share. */
+void criu_add_common(CriuCall *c, const CriuOptions *o, const char *log) {
+        c->images_path = o->image_path;
+        c->work_path = o->work_path ? o->work_path : o->image_path;
+        c->log = log;
+        criu_add_text(c, CRIU_LOG_FILE, log);
+        criu_add_number(c, CRIU_LOG_LEVEL, LOG_LEVEL);
+        criu_add_number(c, CRIU_CGROUP_MODE, (uint64_t) o->cgroup_mode);
+        criu_add_number(c, CRIU_TCP_ESTABLISHED, o->tcp_established);
+        criu_add_number(c, CRIU_EXT_UNIX_SK, o->ext_unix_sk);
+        criu_add_number(c, CRIU_SHELL_JOB, o->shell_job);
+        criu_add_number(c, CRIU_FILE_LOCKS, o->file_locks);
+        criu_add_number(c, CRIU_AUTO_DEDUP, o->auto_dedup);
+        if (o->empty_network)
+                criu_add_number(c, CRIU_EMPTY_NS, CLONE_NEWNET);
+        /* A device is found again by its number if its path is not there. */
+        criu_add_number(c, CRIU_EVASIVE_DEVICES, true);
+        /* The other end of a container's terminal is always outside. */
+        criu_add_number(c, CRIU_ORPHAN_PTS_MASTER, true);
+}
+
+static int open_image_dir(const CheckpointOptions *o, ImageDir *ret) {
+        struct stat st;
+        int r = 0;
+
+        ret->path = o->criu.image_path;
+        ret->made = stat(ret->path, &st) < 0 && errno == ENOENT;
+        if (ret->made)
+                r = mkdir_parents(ret->path, 0700);
+        if (r < 0)
+                return fail_errno(r, "create %s", ret->path);
+        ret->fd = open(ret->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (ret->fd < 0)
+                return fail_errno(errno, "open %s", ret->path);
+        r = o->criu.work_path ? mkdir_parents(o->criu.work_path, 0700) : 0;
+        return r < 0 ? fail_errno(r, "create %s", o->criu.work_path) : 0;
+}
+
+/* A directory that we made for nothing goes, unless criu's log is in it; in one that was there before, only
+ * what would make it look like a checkpoint. */
+static void discard_images(ImageDir *d, bool own_work) {
+        if (d->touched) {
+                (void) unlinkat(d->fd, CRIU_INVENTORY, 0);
+                (void) unlinkat(d->fd, CRIU_STDIO_FILE, 0);
+        }
+        if (!d->made)
+                return;
+        if (own_work) {
+                (void) remove_tree_at(AT_FDCWD, d->path);
+                return;
+        }
+        for (DIR *dir = fdopendir(fcntl(d->fd, F_DUPFD_CLOEXEC, 3)); dir;) {
+                struct dirent *de = readdir(dir);
+
+                if (!de) {
+                        (void) closedir(dir);
+                        break;
+                }
+                if (endswith(de->d_name, ".img"))
+                        (void) unlinkat(d->fd, de->d_name, 0);
+        }
+        /* Fails if the log is in it. */
+        (void) rmdir(d->path);
+}
+
+/* A file or device (/dev/null of the host), but no terminal. */
+static bool is_plain(const struct statx *sx) {
+        return S_ISREG(sx->stx_mode) || (S_ISCHR(sx->stx_mode) && sx->stx_rdev_major == MEMORY_DEVICES);
+}
+
+/*
+ * What a standard descriptor is, as criu names it. A file of a mount that the container does not have can
+ * only be given from outside again, which criu has to be told.
+ */
+static int describe_fd(CriuCall *c, const char *mountinfo, pid_t pid, int fd, json_object *list) {
+        char path[64], target[PATH_MAX];
+        struct statx sx;
+        ssize_t n;
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int) pid, fd);
+        n = readlink(path, target, sizeof(target) - 1);
+        if (n < 0)
+                return errno == ENOENT ? json_add_str(list, "") : fail_errno(errno, "read %s", path);
+        target[n] = 0;
+        if (statx(AT_FDCWD, path, 0, STATX_TYPE | STATX_INO | STATX_MNT_ID, &sx) < 0)
+                return fail_errno(errno, "stat %s", path);
+        if (is_plain(&sx) && (sx.stx_mask & STATX_MNT_ID) &&
+            !criu_mounts_have(mountinfo, sx.stx_mnt_id)) {
+                (void) snprintf(target, sizeof(target), "file[%llx:%llx]",
+                                (unsigned long long) sx.stx_mnt_id, (unsigned long long) sx.stx_ino);
+                criu_add_external(c, "%s", target);
+        }
+        return json_add_str(list, target);
+}
+
+/* The restore has to give new ones in their place: which is in a file beside the images. */
+static int save_stdio(CriuCall *c, const State *st, int images_fd) {
+        _cleanup_json_ json_object *list = json_object_new_array();
+        _cleanup_free_ char *mountinfo = NULL;
+        char path[64];
+        const char *text;
+        int r;
+
+        if (!list)
+                return -ENOMEM;
+        (void) snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int) st->pid);
+        r = read_file_at(AT_FDCWD, path, MOUNTINFO_MAX, &mountinfo, NULL);
+        if (r < 0)
+                return fail_errno(r, "read %s", path);
+        for (int fd = 0; fd < 3; fd++) {
+                r = describe_fd(c, mountinfo, st->pid, fd, list);
+                if (r < 0)
+                        return r;
+        }
+        text = json_text(list);
+        if (!text)
+                return -ENOMEM;
+        r = write_file_at(images_fd, CRIU_STDIO_FILE, text, strlen(text), 0600, WRITE_REPLACE);
+        return r < 0 ? fail_errno(r, "write " CRIU_STDIO_FILE) : 0;
+}
+
+/* Namespaces that were given to the container are not part of it. */
+static int add_namespaces(CriuCall *c, const Spec *s, const State *st) {
+        static const struct {
+                NamespaceKind kind;
+                const char *name, *key;
+        } given[] = { { NS_NET, "net", CRIU_NET_KEY }, { NS_PID, "pid", CRIU_PID_KEY } };
+        char path[64];
+        struct stat sb;
+
+        for (size_t i = 0; i < ELEMENTSOF(given); i++) {
+                if (!s->ns[given[i].kind].path)
+                        continue;
+                (void) snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int) st->pid, given[i].name);
+                if (stat(path, &sb) < 0)
+                        return fail_errno(errno, "stat %s", path);
+                criu_add_external(c, "%s[%llu]:%s", given[i].name, (unsigned long long) sb.st_ino,
+                                  given[i].key);
+        }
+        return 0;
+}
+
+static int add_dump_options(CriuCall *c, const CheckpointOptions *o, const Spec *s, const State *st) {
+        _cleanup_free_ char *freezer = NULL;
+        const char *cgroup_mount;
+        int r;
+
+        criu_add_number(c, CRIU_PID, (uint64_t) st->pid);
+        criu_add_text(c, CRIU_ROOT, st->rootfs);
+        criu_add_number(c, CRIU_LEAVE_RUNNING, o->leave_running);
+        criu_add_text(c, CRIU_PARENT_IMAGES, o->parent_path);
+        if (o->pre_dump || o->parent_path)
+                criu_add_number(c, CRIU_TRACK_MEMORY, true);
+        r = criu_add_network_lock(c, o->criu.network_lock);
+        if (r >= 0)
+                r = cgroup_find_mount(&cgroup_mount);
+        if (r < 0)
+                return r;
+        /* All at once, so that nothing can fork away meanwhile. */
+        freezer = str_concat(cgroup_mount, st->cgroup);
+        if (!freezer)
+                return -ENOMEM;
+        criu_add_text(c, CRIU_FREEZE_CGROUP, freezer);
+        r = criu_mounts_dump(c, s, st);
+        return r < 0 ? r : add_namespaces(c, s, st);
+}
+
+/* criu freezes and thaws the cgroup, and one that died in between left it as it was then: what was paused is
+ * to be paused again, the rest is not. */
+static void freeze_as_before(const State *st, ContainerStatus before) {
+        _cleanup_close_ int cgroup = cgroup_open(st->cgroup);
+        bool freeze = before == STATUS_PAUSED;
+
+        if (cgroup >= 0 && cgroup_is_frozen(cgroup) != freeze)
+                (void) cgroup_freeze(cgroup, freeze);
+}
+
+static int dump(const CheckpointOptions *o, const State *st, ImageDir *d) {
+        _cleanup_criu_ CriuCall c = CRIU_CALL_INIT;
+        _cleanup_spec_ Spec spec = {};
+        int r;
+
+        r = container_config(st, &spec);
+        if (r >= 0)
+                r = criu_check_spec(&spec);
+        if (r >= 0)
+                r = open_image_dir(o, d);
+        if (r < 0)
+                return r;
+        criu_add_common(&c, &o->criu, "dump.log");
+        r = add_dump_options(&c, o, &spec, st);
+        d->touched = r >= 0;
+        if (r >= 0 && !o->pre_dump)
+                r = save_stdio(&c, st, d->fd);
+        if (r >= 0)
+                r = criu_perform(&c, o->pre_dump ? CRIU_PRE_DUMP : CRIU_DUMP, NULL);
+        return r;
+}
+
+static int check(const CheckpointOptions *o, ContainerStatus status) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if (status != STATUS_RUNNING && status != STATUS_PAUSED)
+                return fail_text(EINVAL, "cannot checkpoint container \"%s\" in the %s state", o->id,
+                                 status_to_string(status));
+        if (o->parent_path && o->parent_path[0] == '/')
+                return fail_text(EINVAL, "--parent-path %s: has to be relative to the image directory",
+                                 o->parent_path);
+        r = criu_find(&path);
+        return r < 0 ? r : 0;
+}
+
+/**
+ * container_checkpoint - write a running container into a directory; without leave_running and pre_dump it
+ * is gone then.
+ *
+ * Return: 0, or -errno with a message; the container runs on, or is paused as before.
+ */
+int container_checkpoint(const CheckpointOptions *o) {
+        ImageDir d = { .fd = -EBADF };
+        _cleanup_state_ State st = STATE_INIT;
+        ContainerStatus status;
+        int r;
+
+        r = state_load(o->root, o->id, true, &st);
+        if (r < 0)
+                return r;
+        status = state_status(&st);
+        r = check(o, status);
+        if (r < 0)
+                return r;
+        r = dump(o, &st, &d);
+        if (r < 0) {
+                _cleanup_free_ char *message = strdup(fail_message());
+
+                if (d.fd >= 0)
+                        discard_images(&d, o->criu.work_path && !streq(o->criu.work_path, d.path));
+                freeze_as_before(&st, status);
+                (void) fail_text(r, "%s", strempty(message));
+        }
+        (void) safe_close(d.fd);
+        if (r < 0 || o->leave_running || o->pre_dump)
+                return r;
+        state_done(&st); /* the lock is delete's now */
+        return container_delete(o->root, o->id, true);
+}

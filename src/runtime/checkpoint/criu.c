@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The way to criu, which does all the work of a checkpoint and a restore. We start `criu swrk FD`: it serves
+ * one request that it reads from that socket, tells us on it where it stands (and waits for our answer), and
+ * ends. Unlike criu's command line this hands the restored process to us as our child, lets the state be
+ * stored before the payload goes on, and passes the master of a terminal.
+ *
+ * criu's own log has the reasons of a failure; its last lines go into our message.
+ */
+#include "criu.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../basic/clock.h"
+#include "../../basic/fd.h"
+#include "../../basic/file.h"
+#include "../../basic/str.h"
+#include "../channel.h"
+#include "../error.h"
+#include "../kernel-call.h"
+#include "protobuf.h"
+
+/* Between two messages criu may have to write all memory of the container. Killing it in the middle of that
+ * harms the container, so this is only for a criu that hangs. */
+#define SILENCE_MAX_USEC (3600 * USEC_PER_SEC)
+#define END_MAX_USEC (30 * USEC_PER_SEC)
+#define MESSAGE_MAX (64 * 1024)
+#define ENDED "criu ended without an answer"
+#define LOG_SIZE_MAX (64 * 1024 * 1024)
+
+/* Descriptors in criu. It mounts below its working directory, so it must have opened that itself: ours may
+ * be of another mount namespace. */
+#define SOCKET_FD 3
+#define IMAGES_FD 4
+#define WORK_FD 5
+#define INHERIT_FD 6
+#define FREE_FD (INHERIT_FD + CRIU_INHERIT_MAX)
+
+/* Fields of the messages around criu_opts. */
+enum { REQUEST_TYPE = 1, REQUEST_OPTIONS = 2, REQUEST_NOTIFY_SUCCESS = 3 };
+enum {
+        RESPONSE_TYPE = 1,
+        RESPONSE_SUCCESS = 2,
+        RESPONSE_RESTORE = 4,
+        RESPONSE_NOTIFY = 5,
+        RESPONSE_VERSION = 10,
+};
+enum { RESTORE_PID = 1, VERSION_MAJOR = 1, NOTIFY_EVENT = 1, NOTIFY_PID = 2, TYPE_NOTIFY = 6 };
+
+typedef struct Response {
+        uint64_t type;
+        bool success;
+        pid_t pid; /* or the major version */
+        char event[64];
+} Response;
+
+/** criu_done - release what the call owns. Descriptors are borrowed. */
+void criu_done(CriuCall *c) {
+        buffer_done(&c->options);
+}
+
+static void note(CriuCall *c, int r) {
+        if (r < 0 && c->error == 0)
+                c->error = r;
+}
+
+/** criu_add_number - an option that is a number or a truth. */
+void criu_add_number(CriuCall *c, CriuOption option, uint64_t value) {
+        note(c, pb_add_number(&c->options, option, value));
+}
+
+/** criu_add_text - an option that is a text; NULL: not given. */
+void criu_add_text(CriuCall *c, CriuOption option, const char *text) {
+        if (text)
+                note(c, pb_add_text(&c->options, option, text));
+}
+
+/** criu_add_external - something that is not part of the checkpoint, in criu's notation. */
+void criu_add_external(CriuCall *c, const char *fmt, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+        int n;
+
+        va_start(ap, fmt);
+        n = vasprintf(&text, fmt, ap);
+        va_end(ap);
+        if (n < 0) {
+                text = NULL;
+                note(c, -ENOMEM);
+                return;
+        }
+        criu_add_text(c, CRIU_EXTERNAL, text);
+}
+
+/** criu_add_inherit - what @key was at the checkpoint is @fd (borrowed) now. */
+void criu_add_inherit(CriuCall *c, int fd, const char *key) {
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(16 * 1024);
+        int r;
+
+        if (c->n_inherit >= CRIU_INHERIT_MAX) {
+                note(c, -E2BIG);
+                return;
+        }
+        r = pb_add_text(&b, 1, key);
+        if (r >= 0)
+                r = pb_add_number(&b, 2, INHERIT_FD + c->n_inherit);
+        if (r >= 0)
+                r = pb_add_bytes(&c->options, CRIU_INHERIT_FD, b.data, b.size);
+        c->inherit[c->n_inherit++] = fd;
+        note(c, r);
+}
+
+/** criu_add_join - let the restored processes be in an existing namespace. */
+void criu_add_join(CriuCall *c, const char *ns, const char *path) {
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(16 * 1024);
+        int r = pb_add_text(&b, 1, ns);
+
+        if (r >= 0)
+                r = pb_add_text(&b, 2, path);
+        if (r >= 0)
+                r = pb_add_bytes(&c->options, CRIU_JOIN_NS, b.data, b.size);
+        note(c, r);
+}
+
+/** criu_add_cgroup_root - the cgroup (version 2) that the restored processes are put below. */
+void criu_add_cgroup_root(CriuCall *c, const char *path) {
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(16 * 1024);
+        int r = pb_add_text(&b, 1, ""); /* the name of the version 2 hierarchy: others are not ours */
+
+        if (r >= 0)
+                r = pb_add_text(&b, 2, path);
+        if (r >= 0)
+                r = pb_add_bytes(&c->options, CRIU_CGROUP_ROOT, b.data, b.size);
+        note(c, r);
+}
+
+/* In PATH, then where distributions put it. Return: an owned path, NULL if there is none (or no memory). */
+static char *find_program(const char *name) {
+        static const char fallback[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        const char *const lists[] = { strempty(getenv("PATH")), fallback };
+
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+                for (const char *p = lists[i]; *p;) {
+                        const char *end = strchrnul(p, ':');
+                        _cleanup_free_ char *path = str_printf("%.*s/%s", (int) (end - p), p, name);
+
+                        if (path && path[0] == '/' && end > p && access(path, X_OK) >= 0)
+                                return TAKE_PTR(path);
+                        p = *end ? end + 1 : end;
+                }
+        return NULL;
+}
+
+/**
+ * criu_find - where criu is.
+ * @ret: owned by the caller.
+ *
+ * Return: 0, or -ENOENT with a message.
+ */
+int criu_find(char **ret) {
+        char *path = find_program("criu");
+
+        if (!path)
+                return fail_text(ENOENT,
+                                 "criu is not on PATH: checkpoint and restore need the package criu");
+        *ret = path;
+        return 0;
+}
+
+/* First out of the way: a number may be taken by one that has its turn later. */
+static int place_descriptors(const CriuCall *c, const int own[3]) {
+        int fds[FREE_FD];
+        size_t n = 3 + c->n_inherit;
+
+        for (size_t i = 0; i < n; i++) {
+                fds[i] = fcntl(i < 3 ? own[i] : c->inherit[i - 3], F_DUPFD_CLOEXEC, FREE_FD);
+                if (fds[i] < 0)
+                        return fail_errno(errno, "descriptors for criu");
+        }
+        if (sys_close_range(SOCKET_FD, FREE_FD - 1, CLOSE_RANGE_CLOEXEC) < 0)
+                return fail_errno(errno, "close_range");
+        for (size_t i = 0; i < n; i++)
+                if (dup2(fds[i], SOCKET_FD + (int) i) < 0)
+                        return fail_errno(errno, "descriptors for criu");
+        return 0;
+}
+
+/* criu takes numbers of descriptors as those of whoever made the socket. So this process makes it, and sends
+ * the other end to our parent. */
+static int make_socket(int report_fd) {
+        static const char mark = CHANNEL_GO;
+        int ends[2], r;
+        ssize_t n;
+
+        r = channel_pair(ends);
+        if (r < 0)
+                return r;
+        n = send_with_fds(report_fd, &mark, 1, &ends[1], 1, 0);
+        (void) close(ends[1]);
+        return n < 0 ? fail_errno((int) n, "socket for criu") : ends[0];
+}
+
+static int open_own(const CriuCall *c, int report_fd, int own[3]) {
+        const char *const paths[] = { c->images_path, c->work_path };
+
+        own[0] = make_socket(report_fd);
+        for (size_t i = 0; own[0] >= 0 && i < ELEMENTSOF(paths); i++) {
+                own[i + 1] = open(paths[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                if (own[i + 1] < 0)
+                        return fail_errno(errno, "open %s", paths[i]);
+        }
+        return own[0] < 0 ? own[0] : 0;
+}
+
+static _Noreturn void become_criu(const CriuCall *c, const char *path, int parent_end, int report_fd) {
+        char number[16];
+        sigset_t none;
+        int own[3], r;
+
+        (void) close(parent_end);
+        (void) sigemptyset(&none);
+        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+        report_fd = fcntl(report_fd, F_DUPFD_CLOEXEC, FREE_FD);
+        r = channel_expect(report_fd, CHANNEL_GO);
+        if (r >= 0 && c->prepare)
+                r = c->prepare(c->userdata);
+        if (r >= 0)
+                r = open_own(c, report_fd, own);
+        if (r >= 0)
+                r = place_descriptors(c, own);
+        if (r >= 0) {
+                (void) snprintf(number, sizeof(number), "%d", SOCKET_FD);
+                (void) execl(path, "criu", "swrk", number, NULL);
+                r = fail_errno(errno, "%s", path);
+        }
+        (void) channel_send(report_fd, CHANNEL_ERROR,
+                            isempty(fail_message()) ? strerror(-r) : fail_message());
+        _exit(1);
+}
+
+/* The socket comes first; then an error, or the end of file that says that the program runs. */
+static int receive_socket(int report_fd, int *ret_socket) {
+        _cleanup_close_ int fd = -EBADF;
+        char text[CHANNEL_TEXT_MAX] = "";
+        size_t n_fds = 1;
+        ssize_t n;
+        int r;
+
+        n = recv_with_fds(report_fd, text, sizeof(text) - 1, &fd, &n_fds, 0);
+        if (n <= 0 || n_fds == 0)
+                fd = -EBADF;
+        if (n < 0)
+                return fail_errno((int) n, "start criu");
+        if (text[0] == CHANNEL_ERROR)
+                return fail_text(ECHILD, "start criu: %s", text + 1);
+        if (fd < 0)
+                return fail_text(ECHILD, "start criu: it ended at once");
+        r = channel_receive(report_fd, text);
+        if (r == CHANNEL_ERROR)
+                return fail_text(ECHILD, "start criu: %s", text);
+        if (r < 0)
+                return fail_errno(r, "start criu");
+        *ret_socket = TAKE_FD(fd);
+        return 0;
+}
+
+/* Return: criu's pid, with *ret_socket connected to it; or -errno with a message. */
+static int start(CriuCall *c, int *ret_socket) {
+        _cleanup_close_ int report = -EBADF, theirs = -EBADF;
+        _cleanup_free_ char *path = NULL;
+        int ends[2], r;
+        pid_t pid;
+
+        r = criu_find(&path);
+        if (r >= 0)
+                r = channel_pair(ends);
+        if (r < 0)
+                return r;
+        report = ends[0];
+        theirs = ends[1];
+        pid = fork();
+        if (pid < 0)
+                return fail_errno(errno, "fork for criu");
+        if (pid == 0)
+                become_criu(c, path, ends[0], theirs);
+        theirs = safe_close(theirs);
+        r = c->started ? c->started(c, pid) : 0;
+        if (r >= 0)
+                r = channel_send(report, CHANNEL_GO, NULL);
+        if (r >= 0)
+                r = receive_socket(report, ret_socket);
+        if (r < 0) {
+                (void) kill(pid, SIGKILL);
+                while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                        ;
+                return r;
+        }
+        return (int) pid;
+}
+
+static int parse_inner(Response *a, const PbField *f, unsigned event_field, unsigned pid_field) {
+        PbReader r = { f->data, f->data + f->size };
+        PbField g;
+        int q;
+
+        while ((q = pb_next(&r, &g)) > 0)
+                if (g.number == event_field && g.data)
+                        (void) snprintf(a->event, sizeof(a->event), "%.*s", (int) MIN(g.size, (size_t) 63),
+                                        g.data);
+                else if (g.number == pid_field && !g.data)
+                        a->pid = (pid_t) g.value;
+        return q;
+}
+
+static int parse_response(const char *data, size_t size, Response *ret) {
+        PbReader r = { data, data + size };
+        Response a = {};
+        PbField f;
+        int q;
+
+        while ((q = pb_next(&r, &f)) > 0) {
+                if (f.number == RESPONSE_TYPE)
+                        a.type = f.value;
+                else if (f.number == RESPONSE_SUCCESS)
+                        a.success = f.value != 0;
+                else if (f.number == RESPONSE_NOTIFY && f.data)
+                        q = parse_inner(&a, &f, NOTIFY_EVENT, NOTIFY_PID);
+                else if (f.number == RESPONSE_RESTORE && f.data)
+                        q = parse_inner(&a, &f, 0, RESTORE_PID);
+                else if (f.number == RESPONSE_VERSION && f.data)
+                        q = parse_inner(&a, &f, 0, VERSION_MAJOR);
+                if (q < 0)
+                        break;
+        }
+        if (q < 0)
+                return fail_errno(q, "answer of criu");
+        *ret = a;
+        return 0;
+}
+
+/* @other may be -EBADF: its being readable ends the wait too. */
+static int wait_readable(int fd, int other, usec_t limit) {
+        struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = other, .events = POLLIN } };
+        usec_t until = now_monotonic() + limit;
+
+        for (;;) {
+                usec_t now = now_monotonic();
+                int n = poll(p, ELEMENTSOF(p), now >= until ? 0 : (int) ((until - now) / USEC_PER_MSEC) + 1);
+
+                if (n > 0)
+                        return 0;
+                if (n == 0)
+                        return -ETIMEDOUT;
+                if (errno != EINTR)
+                        return negative_errno();
+        }
+}
+
+static int send_request(int fd, CriuRequest type, const Buffer *options) {
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(4 * 1024 * 1024);
+        int r = pb_add_number(&b, REQUEST_TYPE, type);
+
+        if (r >= 0)
+                r = pb_add_bytes(&b, REQUEST_OPTIONS, options->data, options->size);
+        if (r >= 0 && send(fd, b.data, b.size, MSG_NOSIGNAL) < 0)
+                r = negative_errno();
+        if (r == -EPIPE || r == -ECONNRESET)
+                return fail_text(EPIPE, ENDED);
+        return r < 0 ? fail_errno(r, "send the request to criu") : 0;
+}
+
+static int answer_notify(const CriuCall *c, int fd, const Response *a, int passed_fd) {
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(64);
+        int r = c->notify ? c->notify(c->userdata, a->event, a->pid, passed_fd) : 0, q;
+
+        q = pb_add_number(&b, REQUEST_TYPE, TYPE_NOTIFY);
+        if (q >= 0)
+                q = pb_add_number(&b, REQUEST_NOTIFY_SUCCESS, r >= 0);
+        if (q >= 0 && send(fd, b.data, b.size, MSG_NOSIGNAL) < 0)
+                q = negative_errno();
+        if (r < 0)
+                return r;
+        if (q == -EPIPE || q == -ECONNRESET)
+                return fail_text(EPIPE, ENDED);
+        return q < 0 ? fail_errno(q, "answer criu") : 0;
+}
+
+/*
+ * One message of criu. A failed notification is remembered in *failed while criu undoes what it did.
+ * Return: 1 when the request is done, 0 to go on, -errno.
+ */
+static int serve_one(const CriuCall *c, int fd, int pidfd, CriuRequest type, int *failed, pid_t *ret_pid) {
+        _cleanup_free_ char *data = malloc(MESSAGE_MAX);
+        _cleanup_close_ int passed = -EBADF;
+        size_t n_fds = 1;
+        Response a;
+        ssize_t n;
+        int r;
+
+        if (!data)
+                return -ENOMEM;
+        r = wait_readable(fd, pidfd, SILENCE_MAX_USEC);
+        if (r < 0)
+                return *failed < 0 ? *failed : fail_errno(r, "wait for criu");
+        /* Half restored processes may hold criu's end open when criu itself is gone. */
+        n = recv_with_fds(fd, data, MESSAGE_MAX, &passed, &n_fds, MSG_DONTWAIT);
+        if (n == -EAGAIN || n == -ECONNRESET)
+                n = 0;
+        if (n_fds == 0)
+                passed = -EBADF;
+        if (*failed < 0 && n <= 0)
+                return *failed;
+        if (n < 0)
+                return fail_errno((int) n, "receive from criu");
+        if (n == 0)
+                return fail_text(EPIPE, ENDED);
+        r = parse_response(data, (size_t) n, &a);
+        if (r < 0 || *failed < 0)
+                return r < 0 ? r : *failed;
+        if (a.type == TYPE_NOTIFY) {
+                *failed = answer_notify(c, fd, &a, passed);
+                return 0;
+        }
+        if (!a.success)
+                return fail_text(EIO, "criu failed");
+        if (a.type != (uint64_t) type)
+                return fail_text(EPROTO, "criu sent an answer of type %u", (unsigned) a.type);
+        if (ret_pid)
+                *ret_pid = a.pid;
+        return 1;
+}
+
+/* "(00.112) Error (criu/mount.c:12): text": what is behind the time, if the line is an error that says
+ * something. The last line of a failed log only says that it failed. */
+static const char *error_of_line(const char *line, const char *end) {
+        static const char word[] = "Error (";
+        const char *p = memmem(line, (size_t) (end - line), word, sizeof(word) - 1);
+
+        if (!p || memmem(p, (size_t) (end - p), " FAILED.", 8) ||
+            memmem(p, (size_t) (end - p), "RLIMIT_NOFILE", 13))
+                return NULL;
+        return p + 6;
+}
+
+/* Adds the last two errors of criu's log to the message: the later is often only a consequence. */
+static int explain(const CriuCall *c, int error) {
+        _cleanup_free_ char *text = NULL, *path = NULL, *first = strdup(fail_message());
+        const char *last[2] = {}, *ends[2] = {};
+        size_t size;
+
+        path = str_concat(c->work_path, "/", c->log);
+        if (!first || !path || read_file_at(AT_FDCWD, path, LOG_SIZE_MAX, &text, &size) < 0)
+                return error;
+        for (const char *p = text; *p;) {
+                const char *end = strchrnul(p, '\n'), *e = error_of_line(p, end);
+
+                if (e) {
+                        last[0] = last[1];
+                        ends[0] = ends[1];
+                        last[1] = e;
+                        ends[1] = end;
+                }
+                p = *end ? end + 1 : end;
+        }
+        if (!last[1])
+                return fail_text(error, "%s, see %s", first, path);
+        return fail_text(error, "%s, see %s: %.*s%s%.*s", first, path,
+                         last[0] ? (int) (ends[0] - last[0]) : 0, strempty(last[0]), last[0] ? "; " : "",
+                         (int) (ends[1] - last[1]), last[1]);
+}
+
+static void end_criu(pid_t pid, int pidfd) {
+        if (wait_readable(pidfd, -EBADF, END_MAX_USEC) < 0)
+                (void) kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+}
+
+/**
+ * criu_perform - let criu do what was asked for.
+ * @ret_pid: the restored process, a child of ours; NULL for other requests.
+ *
+ * Return: 0, or -errno with a message that has criu's reason.
+ */
+int criu_perform(CriuCall *c, CriuRequest type, pid_t *ret_pid) {
+        _cleanup_close_ int fd = -EBADF, pidfd = -EBADF;
+        int failed = 0, r;
+        pid_t pid;
+
+        criu_add_number(c, CRIU_IMAGES_FD, IMAGES_FD);
+        criu_add_number(c, CRIU_WORK_FD, WORK_FD);
+        if (c->error < 0)
+                return fail_errno(c->error, "options for criu");
+        pid = r = start(c, &fd);
+        if (r < 0)
+                return r;
+        pidfd = sys_pidfd_open(pid);
+        r = pidfd < 0 ? fail_errno(errno, "pidfd of criu") : send_request(fd, type, &c->options);
+        if (r >= 0)
+                while ((r = serve_one(c, fd, pidfd, type, &failed, ret_pid)) == 0)
+                        ;
+        fd = safe_close(fd);
+        end_criu(pid, pidfd);
+        if (r >= 0)
+                return 0;
+        return failed < 0 || !c->log ? r : explain(c, r);
+}
+
+static int major_version(int *ret) {
+        _cleanup_criu_ CriuCall c = CRIU_CALL_INIT;
+        pid_t major = 0;
+        int r;
+
+        c.images_path = c.work_path = "/";
+        r = criu_perform(&c, CRIU_VERSION, &major);
+        if (r >= 0)
+                *ret = (int) major;
+        return r;
+}
+
+/**
+ * criu_add_network_lock - the way to lock the network. Without iptables, criu's default, only nftables are
+ * left; but criu 3 forgets to unlock with them what it restores.
+ *
+ * Return: 0, or -errno with a message.
+ */
+int criu_add_network_lock(CriuCall *c, CriuNetworkLock lock) {
+        _cleanup_free_ char *iptables = NULL;
+        int major, r;
+
+        if (lock == CRIU_LOCK_AUTO) {
+                iptables = find_program("ip6tables-restore");
+                if (iptables)
+                        return 0;
+                r = major_version(&major);
+                if (r < 0)
+                        return r;
+                if (major < 4)
+                        return fail_text(ENOENT,
+                                         "checkpoint: criu %d needs iptables, which are not installed",
+                                         major);
+                lock = CRIU_LOCK_NFTABLES;
+        }
+        criu_add_number(c, CRIU_NETWORK_LOCK, lock);
+        return 0;
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * `restore`: the host's side is made as by `create` (state directory, cgroup with limits and device filter),
+ * the container's side by criu, which works in a mount namespace of its own where the root file system is a
+ * mount: so the host never sees one. Before criu lets the restored processes go, their pid is stored.
+ */
+#include "checkpoint.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "../../basic/fd.h"
+#include "../../basic/file.h"
+#include "../../basic/str.h"
+#include "../cgroup/cgroup.h"
+#include "../create-steps.h"
+#include "../error.h"
+#include "../hooks.h"
+#include "../kernel-call.h"
+#include "../mounts/mounts.h"
+#include "../mounts/rootfs.h"
+#include "../process/terminal.h"
+#include "../seccomp/seccomp-cache.h"
+#include "criu-mounts.h"
+
+#define STDIO_SIZE_MAX (64 * 1024)
+
+typedef struct Restore {
+        const RestoreOptions *options;
+        Bundle *bundle;
+        State *state;
+        Undo *undo;
+        int images_fd, cgroup_fd, console_fd, net_fd, pid_ns_fd;
+        bool terminal_sent;
+} Restore;
+
+static void restore_close(Restore *x) {
+        (void) safe_close(x->images_fd);
+        (void) safe_close(x->cgroup_fd);
+        (void) safe_close(x->net_fd);
+        (void) safe_close(x->pid_ns_fd);
+        if (x->options->create.console_socket)
+                (void) safe_close(x->console_fd);
+}
+
+/* In the process that becomes criu. */
+static int prepare_criu(void *userdata) {
+        const Restore *x = userdata;
+        const Spec *s = &x->bundle->spec;
+        int fd, r;
+
+        /* criu leaves cgroups alone then: all that it makes is where it is itself. */
+        if (x->options->criu.cgroup_mode == CRIU_CGROUP_IGNORE && spec_has_new(s, NS_CGROUP) &&
+            unshare(CLONE_NEWCGROUP) < 0)
+                return fail_errno(errno, "new cgroup namespace");
+        /* criu before 4 does not restore it, but what it makes inherits it. */
+        if (s->process.no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return fail_errno(errno, "no_new_privs");
+        if (unshare(CLONE_NEWNS) < 0)
+                return fail_errno(errno, "new mount namespace");
+        fd = rootfs_prepare(s, x->state->rootfs);
+        if (fd < 0)
+                return fd;
+        /* criu takes this mount as it is for the root. */
+        r = mount_set_attr(fd, s->readonly ? MOUNT_ATTR_RDONLY : 0, 0, false);
+        (void) close(fd);
+        return r < 0 ? fail_errno(r, "read-only root file system") : 0;
+}
+
+static int make_cgroup(Restore *x, pid_t pid) {
+        Spec *s = &x->bundle->spec;
+        char number[16];
+        int r;
+
+        if (!x->undo->scope.used) {
+                x->cgroup_fd = create_cgroup(s, x->state, x->undo);
+                if (x->cgroup_fd < 0)
+                        return x->cgroup_fd;
+                (void) snprintf(number, sizeof(number), "%d", (int) pid);
+                r = write_string_at(x->cgroup_fd, "cgroup.procs", number);
+                return r < 0 ? fail_errno(r, "enter cgroup %s", x->state->cgroup) : 0;
+        }
+        r = systemd_scope_request(&x->undo->scope, s, x->state, pid);
+        if (r < 0)
+                return r;
+        x->cgroup_fd = systemd_scope_enter(&x->undo->scope, s, x->state, pid);
+        return x->cgroup_fd < 0 ? x->cgroup_fd : create_limit_cgroup(x->cgroup_fd, s, x->state);
+}
+
+/* criu itself is in the container's cgroup too: a scope needs a first process, and what criu uses counts. */
+static int enter_cgroup(CriuCall *c, pid_t pid) {
+        Restore *x = c->userdata;
+        const char *cgroup_mount;
+        int r;
+
+        r = make_cgroup(x, pid);
+        if (r >= 0)
+                r = cgroup_find_mount(&cgroup_mount);
+        if (r < 0)
+                return r;
+        if (x->options->criu.cgroup_mode != CRIU_CGROUP_IGNORE)
+                criu_add_cgroup_root(c, x->state->cgroup);
+        criu_mounts_restore_cgroup(c, &x->bundle->spec, x->state, cgroup_mount);
+        return 0;
+}
+
+static int run_hooks(Restore *x, pid_t pid) {
+        const Spec *s = &x->bundle->spec;
+        int r;
+
+        x->state->pid = pid;
+        r = hooks_run(s, HOOK_PRESTART, x->state, STATUS_CREATING);
+        return r < 0 ? r : hooks_run(s, HOOK_CREATE_RUNTIME, x->state, STATUS_CREATING);
+}
+
+/* All is restored and stands still. From here on a killed restore can be deleted. */
+static int store(Restore *x, pid_t pid) {
+        const CreateOptions *o = &x->options->create;
+        int r;
+
+        if (x->console_fd >= 0 && !x->terminal_sent)
+                return fail_text(ENOTTY, "config.json: process.terminal: the checkpoint has no terminal");
+        x->undo->pid = pid;
+        x->state->pid = pid;
+        r = process_start_time(pid, &x->state->pid_start);
+        if (r < 0)
+                return fail_errno(r, "start time of %d", (int) pid);
+        if (o->pid_file) {
+                x->undo->pid_file = o->pid_file;
+                r = write_pid_file(o->pid_file, pid);
+                if (r < 0)
+                        return r;
+        }
+        return state_save(x->state);
+}
+
+static int on_notify(void *userdata, const char *event, pid_t pid, int fd) {
+        Restore *x = userdata;
+        int r;
+
+        if (streq(event, "setup-namespaces"))
+                return run_hooks(x, pid);
+        if (streq(event, "post-restore"))
+                return store(x, pid);
+        if (!streq(event, "orphan-pts-master") || x->console_fd < 0 || x->terminal_sent)
+                return 0;
+        if (fd < 0)
+                return fail_text(EPROTO, "criu sent no terminal");
+        r = terminal_send(x->console_fd, fd);
+        x->terminal_sent = r >= 0;
+        return r;
+}
+
+/* What the first process had as stdin, stdout and stderr and that came from outside is ours now. */
+static int inherit_stdio(CriuCall *c, int images_fd) {
+        _cleanup_json_ json_object *list = NULL;
+        int r;
+
+        r = json_load_at(images_fd, CRIU_STDIO_FILE, STDIO_SIZE_MAX, &list);
+        if (r < 0)
+                return fail_errno(r, "read " CRIU_STDIO_FILE);
+        if (!json_object_is_type(list, json_type_array))
+                return fail_text(EBADMSG, CRIU_STDIO_FILE ": expected a list");
+        for (int fd = 0; fd < 3; fd++) {
+                json_object *v = json_object_array_get_idx(list, (size_t) fd);
+                const char *name = v ? json_object_get_string(v) : NULL;
+
+                if (name && (startswith(name, "pipe:[") || startswith(name, "file[") ||
+                             startswith(name, "socket:[")))
+                        criu_add_inherit(c, fd, name);
+        }
+        return 0;
+}
+
+static int open_namespace(CriuCall *c, const SpecNamespace *ns, const char *key, int *ret_fd) {
+        if (!ns->path)
+                return 0;
+        *ret_fd = open(ns->path, O_RDONLY | O_CLOEXEC);
+        if (*ret_fd < 0)
+                return fail_errno(errno, "open namespace %s", ns->path);
+        criu_add_inherit(c, *ret_fd, key);
+        return 0;
+}
+
+static int add_namespaces(CriuCall *c, Restore *x) {
+        const Spec *s = &x->bundle->spec;
+        int r;
+
+        r = open_namespace(c, &s->ns[NS_NET], CRIU_NET_KEY, &x->net_fd);
+        if (r >= 0)
+                r = open_namespace(c, &s->ns[NS_PID], CRIU_PID_KEY, &x->pid_ns_fd);
+        if (s->ns[NS_IPC].path)
+                criu_add_join(c, "ipc", s->ns[NS_IPC].path);
+        if (s->ns[NS_UTS].path)
+                criu_add_join(c, "uts", s->ns[NS_UTS].path);
+        return r;
+}
+
+static int run_criu(Restore *x) {
+        _cleanup_criu_ CriuCall c = CRIU_CALL_INIT;
+        const RestoreOptions *o = x->options;
+        pid_t pid = 0;
+        int r;
+
+        c.started = enter_cgroup;
+        c.prepare = prepare_criu;
+        c.notify = on_notify;
+        c.userdata = x;
+        criu_add_common(&c, &o->criu, "restore.log");
+        criu_add_text(&c, CRIU_ROOT, x->state->rootfs);
+        criu_add_number(&c, CRIU_NOTIFY, true);
+        criu_add_number(&c, CRIU_RESTORE_SIBLING, true);
+        if (o->criu.network_lock != CRIU_LOCK_AUTO)
+                criu_add_number(&c, CRIU_NETWORK_LOCK, o->criu.network_lock);
+        criu_add_text(&c, CRIU_LSM_PROFILE, o->lsm_profile);
+        criu_add_text(&c, CRIU_LSM_MOUNT_CONTEXT, o->lsm_mount_context);
+        r = inherit_stdio(&c, x->images_fd);
+        if (r >= 0)
+                r = criu_mounts_restore(&c, &x->bundle->spec, x->state);
+        if (r >= 0)
+                r = add_namespaces(&c, x);
+        if (r >= 0)
+                r = criu_perform(&c, CRIU_RESTORE, &pid);
+        if (r >= 0 && pid != x->state->pid)
+                return fail_text(EPROTO, "criu restored process %d but announced %d", (int) pid,
+                                 (int) x->state->pid);
+        return r;
+}
+
+static int restore_in(Restore *x) {
+        _cleanup_seccomp_ SeccompFilter filter = {};
+        const CreateOptions *o = &x->options->create;
+        Spec *s = &x->bundle->spec;
+        State *st = x->state;
+        int r;
+
+        r = state_save(st);
+        if (r < 0)
+                return r;
+        r = write_file_at(st->dir_fd, "config.json", x->bundle->text, x->bundle->size, 0600, 0);
+        if (r < 0)
+                return fail_errno(r, "store config.json");
+        /* criu restores the filters of the processes: this one is for exec. */
+        r = seccomp_prepare(o->root, st->dir_fd, s->seccomp, &filter);
+        if (r < 0)
+                return r;
+        if (o->console_socket) {
+                x->console_fd = terminal_connect(o->console_socket);
+                if (x->console_fd < 0)
+                        return x->console_fd;
+        }
+        return run_criu(x);
+}
+
+/* criu may have made cgroups below ours, and one that died may have left processes there. */
+static void undo_restore(Restore *x) {
+        _cleanup_free_ char *parent = NULL;
+        char *slash;
+
+        if (x->cgroup_fd >= 0)
+                (void) cgroup_kill(x->cgroup_fd);
+        if (x->undo->pid > 0)
+                while (waitpid(x->undo->pid, NULL, 0) < 0 && errno == EINTR)
+                        ;
+        x->undo->pid = 0;
+        if (x->undo->cgroup_made > 0 && cgroup_remove(x->state->cgroup) >= 0) {
+                parent = strdup(x->state->cgroup);
+                slash = parent ? strrchr(parent, '/') : NULL;
+                if (slash)
+                        *slash = 0;
+                x->undo->cgroup = parent;
+                x->undo->cgroup_made = slash ? x->undo->cgroup_made - 1 : 0;
+        }
+        undo_run(x->undo);
+}
+
+/*
+ * Processes of a user namespace open images while they already are in it, where root of the host's directory
+ * counts for nothing: they get the right to search it, by their group.
+ */
+static int admit_user_namespace(const Restore *x) {
+        const Spec *s = &x->bundle->spec;
+        struct stat sb;
+
+        for (size_t i = 0; i < s->n_gid_maps; i++) {
+                const SpecIdMap *m = &s->gid_maps[i];
+
+                if (m->inside != 0 || m->size == 0)
+                        continue;
+                if (fstat(x->images_fd, &sb) < 0 || fchown(x->images_fd, (uid_t) -1, m->outside) < 0 ||
+                    fchmod(x->images_fd, (sb.st_mode & 07777) | S_IXGRP) < 0)
+                        return fail_errno(errno, "access of the user namespace to %s",
+                                          x->options->criu.image_path);
+        }
+        return 0;
+}
+
+static int open_images(Restore *x) {
+        const CriuOptions *o = &x->options->criu;
+        int r;
+
+        x->images_fd = open(o->image_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (x->images_fd < 0)
+                return fail_errno(errno, "open %s", o->image_path);
+        if (faccessat(x->images_fd, CRIU_INVENTORY, F_OK, 0) < 0)
+                return fail_text(ENOENT, "%s has no checkpoint: there is no " CRIU_INVENTORY, o->image_path);
+        r = o->work_path ? mkdir_parents(o->work_path, 0700) : 0;
+        return r < 0 ? fail_errno(r, "create %s", o->work_path) : admit_user_namespace(x);
+}
+
+static int check(Restore *x) {
+        const RestoreOptions *o = x->options;
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = create_check(&x->bundle->spec, &o->create);
+        if (r >= 0)
+                r = criu_check_spec(&x->bundle->spec);
+        if (r >= 0)
+                r = criu_find(&path);
+        return r < 0 ? r : open_images(x);
+}
+
+/**
+ * container_restore - make a container again from a checkpoint.
+ * @bundle: config.json, loaded; borrowed.
+ * @ret: its state, locked; release with state_done(). The first process is a child of the caller and runs.
+ *
+ * Return: 0, or -errno with a message and nothing left behind.
+ */
+int container_restore(const RestoreOptions *o, Bundle *bundle, State *ret) {
+        _cleanup_state_ State st = STATE_INIT;
+        Undo u = { .root = o->create.root, .id = o->create.id, .pidfd = -EBADF, .st = &st };
+        Restore x = { .options = o, .bundle = bundle, .state = &st, .undo = &u, .images_fd = -EBADF,
+                      .cgroup_fd = -EBADF, .console_fd = o->create.console_fd, .net_fd = -EBADF,
+                      .pid_ns_fd = -EBADF };
+        int r;
+
+        r = check(&x);
+        if (r >= 0 && o->create.systemd_cgroup)
+                r = systemd_scope_begin(&u.scope, false);
+        if (r >= 0 && (r = state_make(o->create.root, o->create.id, &st)) >= 0) {
+                u.state = true;
+                r = create_fill_state(&bundle->spec, &o->create, &st);
+                if (r >= 0 && u.scope.used)
+                        r = systemd_scope_name(&u.scope, &bundle->spec, &st);
+                if (r >= 0)
+                        r = restore_in(&x);
+        }
+        if (r < 0) {
+                _cleanup_free_ char *message = strdup(fail_message());
+
+                undo_restore(&x);
+                (void) fail_text(r, "%s", strempty(message));
+        }
+        systemd_scope_done(&u.scope);
+        restore_close(&x);
+        if (r < 0)
+                return r;
+        *ret = st;
+        st = STATE_INIT;
+        return 0;
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* checkpoint and restore: their options. */
+#include <getopt.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "../../basic/fd.h"
+#include "../../basic/str.h"
+#include "../checkpoint/checkpoint.h"
+#include "../error.h"
+#include "../foreground.h"
+#include "../runtime-log.h"
+#include "command.h"
+
+#define DEFAULT_IMAGES "checkpoint"
+
+enum {
+        OPT_IMAGE_PATH = 256,
+        OPT_WORK_PATH,
+        OPT_TCP_ESTABLISHED,
+        OPT_EXT_UNIX_SK,
+        OPT_SHELL_JOB,
+        OPT_FILE_LOCKS,
+        OPT_CGROUPS_MODE,
+        OPT_EMPTY_NS,
+        OPT_AUTO_DEDUP,
+        OPT_PARENT_PATH,
+        OPT_LEAVE_RUNNING,
+        OPT_PRE_DUMP,
+        OPT_PID_FILE,
+        OPT_CONSOLE_SOCKET,
+        OPT_NO_PIVOT,
+        OPT_NO_SUBREAPER,
+        OPT_KEEP,
+        OPT_LSM_PROFILE,
+        OPT_LSM_MOUNT_CONTEXT,
+        OPT_LAZY_PAGES,
+        OPT_STATUS_FD,
+        OPT_PAGE_SERVER,
+        OPT_NETWORK_LOCK,
+};
+
+#define COMMON_OPTIONS                                                    \
+        { "image-path", required_argument, NULL, OPT_IMAGE_PATH },        \
+        { "work-path", required_argument, NULL, OPT_WORK_PATH },          \
+        { "tcp-established", no_argument, NULL, OPT_TCP_ESTABLISHED },    \
+        { "ext-unix-sk", no_argument, NULL, OPT_EXT_UNIX_SK },            \
+        { "shell-job", no_argument, NULL, OPT_SHELL_JOB },                \
+        { "file-locks", no_argument, NULL, OPT_FILE_LOCKS },              \
+        { "manage-cgroups-mode", required_argument, NULL, OPT_CGROUPS_MODE }, \
+        { "empty-ns", required_argument, NULL, OPT_EMPTY_NS },            \
+        { "auto-dedup", no_argument, NULL, OPT_AUTO_DEDUP },              \
+        { "lazy-pages", no_argument, NULL, OPT_LAZY_PAGES },              \
+        { "network-lock", required_argument, NULL, OPT_NETWORK_LOCK }
+
+static const struct option checkpoint_options[] = {
+        COMMON_OPTIONS,
+        { "parent-path", required_argument, NULL, OPT_PARENT_PATH },
+        { "leave-running", no_argument, NULL, OPT_LEAVE_RUNNING },
+        { "pre-dump", no_argument, NULL, OPT_PRE_DUMP },
+        { "status-fd", required_argument, NULL, OPT_STATUS_FD },
+        { "page-server", required_argument, NULL, OPT_PAGE_SERVER },
+        {},
+};
+
+static const struct option restore_options[] = {
+        COMMON_OPTIONS,
+        { "bundle", required_argument, NULL, 'b' },
+        { "detach", no_argument, NULL, 'd' },
+        { "pid-file", required_argument, NULL, OPT_PID_FILE },
+        { "console-socket", required_argument, NULL, OPT_CONSOLE_SOCKET },
+        { "no-pivot", no_argument, NULL, OPT_NO_PIVOT },
+        { "no-subreaper", no_argument, NULL, OPT_NO_SUBREAPER },
+        { "keep", no_argument, NULL, OPT_KEEP },
+        { "lsm-profile", required_argument, NULL, OPT_LSM_PROFILE },
+        { "lsm-mount-context", required_argument, NULL, OPT_LSM_MOUNT_CONTEXT },
+        {},
+};
+
+#define COMMON_HELP                                                                          \
+        "  --image-path DIR         where the checkpoint is (default checkpoint)\n"           \
+        "  --work-path DIR          where criu's log goes (default: beside the checkpoint)\n" \
+        "  --tcp-established        with open TCP connections\n"                              \
+        "  --ext-unix-sk            with unix sockets whose other end is outside\n"           \
+        "  --shell-job              with a session or terminal of outside\n"                  \
+        "  --file-locks             with locks on files\n"                                    \
+        "  --auto-dedup             drop pages from older images that newer ones have\n"      \
+        "  --manage-cgroups-mode soft|full|strict|ignore  what happens to cgroups (soft)\n"   \
+        "  --empty-ns network       leave out what is in the network namespace\n" \
+        "  --network-lock iptables|nftables|skip  how criu keeps packets away\n"
+
+const char checkpoint_help[] = COMMON_HELP
+        "  --leave-running          let the container run on\n"
+        "  --pre-dump               only memory; the container runs on\n"
+        "  --parent-path DIR        an earlier pre-dump, relative to the image directory\n";
+
+const char restore_help[] = COMMON_HELP
+        "  -b, --bundle DIR         the bundle (default .)\n"
+        "  -d, --detach             do not wait for the container's end\n"
+        "  --pid-file FILE          write the first process's pid to FILE\n"
+        "  --console-socket SOCKET  send the terminal to SOCKET\n"
+        "  --no-subreaper           do not adopt the container's orphans\n"
+        "  --keep                   do not delete the container at its end\n"
+        "  --lsm-profile TYPE:NAME  another AppArmor profile or SELinux label\n"
+        "  --lsm-mount-context TEXT another SELinux context for mounts\n";
+
+static int parse_cgroups_mode(const char *s, CriuCgroupMode *ret) {
+        static const struct {
+                const char *name;
+                CriuCgroupMode mode;
+        } modes[] = { { "soft", CRIU_CGROUP_SOFT },
+                      { "full", CRIU_CGROUP_FULL },
+                      { "strict", CRIU_CGROUP_STRICT },
+                      { "ignore", CRIU_CGROUP_IGNORE } };
+
+        for (size_t i = 0; i < ELEMENTSOF(modes); i++)
+                if (streq(modes[i].name, s)) {
+                        *ret = modes[i].mode;
+                        return 0;
+                }
+        return fail_text(EINVAL, "--manage-cgroups-mode \"%s\": expected soft, full, strict or ignore", s);
+}
+
+static int parse_network_lock(const char *s, CriuNetworkLock *ret) {
+        static const char *const names[] = { [CRIU_LOCK_IPTABLES] = "iptables",
+                                             [CRIU_LOCK_NFTABLES] = "nftables",
+                                             [CRIU_LOCK_SKIP] = "skip" };
+
+        for (size_t i = CRIU_LOCK_IPTABLES; i < ELEMENTSOF(names); i++)
+                if (streq(names[i], s)) {
+                        *ret = (CriuNetworkLock) i;
+                        return 0;
+                }
+        return fail_text(EINVAL, "--network-lock \"%s\": expected iptables, nftables or skip", s);
+}
+
+/* Return: 0, or -errno with a message. */
+static int parse_common(int c, char **argv, CriuOptions *o) {
+        _cleanup_free_ char *unknown = NULL;
+
+        switch (c) {
+        case OPT_IMAGE_PATH:
+                o->image_path = optarg;
+                return 0;
+        case OPT_WORK_PATH:
+                o->work_path = optarg;
+                return 0;
+        case OPT_TCP_ESTABLISHED:
+                o->tcp_established = true;
+                return 0;
+        case OPT_EXT_UNIX_SK:
+                o->ext_unix_sk = true;
+                return 0;
+        case OPT_SHELL_JOB:
+                o->shell_job = true;
+                return 0;
+        case OPT_FILE_LOCKS:
+                o->file_locks = true;
+                return 0;
+        case OPT_AUTO_DEDUP:
+                o->auto_dedup = true;
+                return 0;
+        case OPT_CGROUPS_MODE:
+                return parse_cgroups_mode(optarg, &o->cgroup_mode);
+        case OPT_EMPTY_NS:
+                if (!streq(optarg, "network"))
+                        return fail_text(EOPNOTSUPP, "--empty-ns %s is not supported, only network", optarg);
+                o->empty_network = true;
+                return 0;
+        case OPT_NETWORK_LOCK:
+                return parse_network_lock(optarg, &o->network_lock);
+        case OPT_LAZY_PAGES:
+        case OPT_STATUS_FD:
+        case OPT_PAGE_SERVER:
+                return fail_text(EOPNOTSUPP, "%s: --%s is not supported", argv[0],
+                                 c == OPT_LAZY_PAGES ? "lazy-pages" :
+                                 c == OPT_STATUS_FD  ? "status-fd" :
+                                                       "page-server");
+        default:
+                unknown = str_concat("unknown option ", argv[optind - 1]);
+                return command_usage(argv[0], unknown);
+        }
+}
+
+/** cmd_checkpoint - berth-runtime checkpoint. */
+int cmd_checkpoint(const Globals *g, int argc, char **argv) {
+        CheckpointOptions o = { .root = g->root, .criu = { .image_path = DEFAULT_IMAGES,
+                                                           .cgroup_mode = CRIU_CGROUP_SOFT } };
+        int c, r;
+
+        optind = 1;
+        while ((c = getopt_long(argc, argv, "+", checkpoint_options, NULL)) >= 0)
+                switch (c) {
+                case OPT_PARENT_PATH:
+                        o.parent_path = optarg;
+                        break;
+                case OPT_LEAVE_RUNNING:
+                        o.leave_running = true;
+                        break;
+                case OPT_PRE_DUMP:
+                        o.pre_dump = true;
+                        break;
+                default:
+                        r = parse_common(c, argv, &o.criu);
+                        if (r < 0)
+                                return r;
+                }
+        r = command_single_id(argc, argv, optind, &o.id);
+        return r < 0 ? r : container_checkpoint(&o);
+}
+
+typedef struct RestoreCommand {
+        RestoreOptions options;
+        bool detach, no_subreaper, keep;
+} RestoreCommand;
+
+static int parse_restore(const Globals *g, int argc, char **argv, RestoreCommand *ret) {
+        int c, r;
+
+        *ret = (RestoreCommand){ .options = { .create = { .root = g->root,
+                                                          .rootless = g->rootless,
+                                         .systemd_cgroup = g->systemd_cgroup,
+                                                          .bundle = ".",
+                                                          .console_fd = -EBADF },
+                                              .criu = { .image_path = DEFAULT_IMAGES,
+                                                        .cgroup_mode = CRIU_CGROUP_SOFT } } };
+        optind = 1;
+        /* containerd says -no-subreaper, as runc takes one dash too. */
+        while ((c = getopt_long_only(argc, argv, "+b:d", restore_options, NULL)) >= 0)
+                switch (c) {
+                case 'b':
+                        ret->options.create.bundle = optarg;
+                        break;
+                case 'd':
+                        ret->detach = true;
+                        break;
+                case OPT_PID_FILE:
+                        ret->options.create.pid_file = optarg;
+                        break;
+                case OPT_CONSOLE_SOCKET:
+                        ret->options.create.console_socket = optarg;
+                        break;
+                case OPT_NO_SUBREAPER:
+                        ret->no_subreaper = true;
+                        break;
+                case OPT_KEEP:
+                        ret->keep = true;
+                        break;
+                case OPT_LSM_PROFILE:
+                        ret->options.lsm_profile = optarg;
+                        break;
+                case OPT_LSM_MOUNT_CONTEXT:
+                        ret->options.lsm_mount_context = optarg;
+                        break;
+                case OPT_NO_PIVOT:
+                        return fail_text(EOPNOTSUPP, "restore: --no-pivot is not supported by criu");
+                default:
+                        r = parse_common(c, argv, &ret->options.criu);
+                        if (r < 0)
+                                return r;
+                }
+        return command_single_id(argc, argv, optind, &ret->options.create.id);
+}
+
+static int serve(const RestoreCommand *o, pid_t pid, int master_end) {
+        const CreateOptions *create = &o->options.create;
+        int master = -EBADF, r;
+
+        if (master_end >= 0) {
+                master = foreground_receive_master(master_end);
+                if (master < 0)
+                        return master;
+        }
+        r = foreground_wait(pid, master, -EBADF);
+        if (r >= 0 && !o->keep && container_delete(create->root, create->id, true) < 0)
+                runtime_warning("%s", fail_message());
+        return r;
+}
+
+static int restore_foreground(RestoreCommand *o, Bundle *bundle) {
+        _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+        _cleanup_state_ State s = STATE_INIT;
+        int ends[2], r;
+        pid_t pid;
+
+        if (!o->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+                return fail_errno(errno, "become subreaper");
+        if (bundle->spec.process.terminal && !o->options.create.console_socket) {
+                if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+                        return fail_errno(errno, "socketpair");
+                ours = ends[0];
+                o->options.create.console_fd = theirs = ends[1];
+        }
+        r = foreground_block_signals();
+        if (r >= 0)
+                r = container_restore(&o->options, bundle, &s);
+        if (r < 0)
+                return r;
+        pid = s.pid;
+        state_done(&s); /* the lock is whoever's comes next */
+        r = serve(o, pid, ours);
+        if (r < 0) {
+                _cleanup_free_ char *message = strdup(fail_message());
+
+                (void) container_delete(o->options.create.root, o->options.create.id, true);
+                return fail_text(r, "%s", strempty(message));
+        }
+        return r;
+}
+
+/** cmd_restore - berth-runtime restore: as run, but from a checkpoint. */
+int cmd_restore(const Globals *g, int argc, char **argv) {
+        _cleanup_bundle_ Bundle bundle = {};
+        _cleanup_state_ State s = STATE_INIT;
+        RestoreCommand o;
+        int r;
+
+        r = parse_restore(g, argc, argv, &o);
+        if (r >= 0)
+                r = bundle_load(o.options.create.bundle, NULL, &bundle);
+        if (r < 0)
+                return r;
+        if (!o.detach)
+                return restore_foreground(&o, &bundle);
+        return container_restore(&o.options, &bundle, &s);
+}

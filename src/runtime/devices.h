@@ -1,7 +1,0 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
-#pragma once
-
-#include "spec.h"
-
-int devices_setup(const Spec *s, int root_fd);
-int null_device_open(void);

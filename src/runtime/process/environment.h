@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "../spec/spec.h"
+
+int environment_unify(SpecProcess *p);

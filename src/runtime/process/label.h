@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "../spec/spec.h"
+
+int label_check(const SpecProcess *p, const char *mount_label);
+int label_apply(const SpecProcess *p);
