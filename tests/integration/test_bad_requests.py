@@ -134,7 +134,7 @@ def test_a_gigabyte_of_header():
     assert unit_property("berth.service", "MainPID") == pid
     with open("/proc/%s/status" % pid) as f:
         peak = [int(l.split()[1]) for l in f if l.startswith("VmHWM")][0]
-    assert peak < 64 * 1024, "%d kB" % peak
+    assert harness.SANITIZED or peak < 64 * 1024, "%d kB" % peak
 
 
 def test_long_query_and_path():

@@ -8,7 +8,7 @@ import time
 import bundle
 from attackers import Running, attacker
 from bundle import ROOT, RUNTIME, TOP, Bundle, receive_fd, rt
-from harness import run
+from harness import measures_memory, run
 
 OUTSIDE = TOP + "/outside"
 
@@ -247,6 +247,7 @@ def test_odd_mount_targets():
             assert not {"host", "boot", "srv"} & set(r.out.split()), (destination, kind, r)
 
 
+@measures_memory
 def test_large_and_deep_configurations_end_soon():
     """8 MiB of config.json, nesting, many entries: an answer in time, in bounded memory."""
     def bounded(text, what):

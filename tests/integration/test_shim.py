@@ -9,7 +9,7 @@ import socket
 import time
 
 from handmade import Container, Parked, demux, kill_shim, read_all, read_until
-from harness import kernel, run, systemctl, timeout, unit_property, wait_for
+from harness import kernel, measures_memory, run, systemctl, timeout, unit_property, wait_for
 
 
 def test_runs_and_logs():
@@ -428,6 +428,7 @@ def test_long_lines():
     assert len({x["CONTAINER_PARTIAL_ID"] for x in e[:3]}) == 1
 
 
+@measures_memory
 def test_memory_of_shims():
     cs = [Container("sleep", "1000") for _ in range(20)]
     for c in cs:

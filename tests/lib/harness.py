@@ -28,6 +28,10 @@ SOCKET = os.environ.get("BERTH_TEST_SOCKET", "/run/berth/berth.sock")
 API = os.environ.get("BERTH_TEST_API", "/v1.50")
 
 
+# The programs under test have been built with ASan: their memory is not what it would be.
+SANITIZED = os.environ.get("BED_SANITIZED") == "1"
+
+
 class Skip(Exception):
     """The test cannot run here; the text says why."""
 
@@ -63,6 +67,11 @@ def bed(*suites):
 def skip_unless(cond, reason):
     """Skip with this reason unless cond (evaluated at import) is true."""
     return _mark("skip", () if cond else (reason,))
+
+
+def measures_memory(f):
+    """A sanitizer's memory is not the program's: skip under one."""
+    return skip_unless(not SANITIZED, "measures memory, which a sanitizer takes")(f)
 
 
 def timeout(seconds):
