@@ -2,6 +2,7 @@
 #pragma once
 
 #include "container.h"
+#include "namespaces/net-devices.h"
 #include "systemd/systemd-cgroup.h"
 
 /* The steps of a create that a restore takes too. */
@@ -14,6 +15,7 @@ typedef struct Undo {
         int pidfd;
         bool state;
         const char *pid_file;
+        NetDevices *net_devices; /* that were moved, or NULL */
         SystemdScope scope;
         const State *st; /* of the scope */
 } Undo;

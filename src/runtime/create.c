@@ -38,9 +38,11 @@
 #include "namespaces/idmap.h"
 #include "namespaces/join-user.h"
 #include "namespaces/namespaces.h"
+#include "namespaces/net-devices.h"
 #include "namespaces/network.h"
 #include "process/activation.h"
 #include "process/label.h"
+#include "process/memory-policy.h"
 #include "process/oom-score.h"
 #include "process/personality.h"
 #include "process/process.h"
@@ -50,6 +52,11 @@
 #include "seccomp/seccomp-cache.h"
 #include "systemd/systemd-cgroup.h"
 
+static void undo_network(Undo *u) {
+        net_devices_return(u->net_devices);
+        u->net_devices = net_devices_free(u->net_devices);
+}
+
 /** undo_run - take away what was made so far: nothing of a failed create or restore stays. */
 void undo_run(Undo *u) {
         if (u->pid > 0) {
@@ -58,6 +65,7 @@ void undo_run(Undo *u) {
                         ;
         }
         (void) safe_close(u->pidfd);
+        undo_network(u);
         systemd_scope_undo(&u->scope, u->st);
         if (u->cgroup_made > 0)
                 cgroup_remove_made(u->cgroup, u->cgroup_made);
@@ -127,7 +135,9 @@ int create_check(const Spec *s, const CreateOptions *o) {
                 return fail_text(EINVAL,
                                  "--console-socket is given but config.json has no process.terminal");
         if ((r = label_check(&s->process, s->mount_label)) < 0 || (r = sched_check(&s->process)) < 0 ||
-            (r = personality_check(s, &domain)) < 0 || (r = rootless_check(s)) < 0)
+            (r = personality_check(s, &domain)) < 0 || (r = memory_policy_check(s->memory_policy)) < 0 ||
+            (r = net_devices_check(s)) < 0 ||
+            (r = rootless_check(s)) < 0)
                 return r;
         return sysctl_check(s);
 }
@@ -188,6 +198,7 @@ int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
         st->keep_keyring = o->no_new_keyring;
         st->may_trace = !st->user_ns && (s->process.caps[CAP_SET_BOUNDING] & UINT64_C(1) << CAP_SYS_PTRACE);
         st->annotations = json_object_get(s->annotations);
+        st->memory_policy = json_object_get(s->memory_policy);
         return st->bundle && st->rootfs && st->oci_version && st->created ? 0 : -ENOMEM;
 }
 
@@ -431,6 +442,12 @@ static int announce(const InitContext *c, State *st, Undo *u, int channel) {
         return r < 0 ? r : channel_send(channel, CHANNEL_SAVED, NULL);
 }
 
+static int prepare_network(const InitContext *c, Undo *u, int channel) {
+        if (network_is_apart(c->spec))
+                return network_make(c->spec, channel, &u->net_devices);
+        return c->spec->n_net_devices > 0 ? net_devices_move_to(c->spec, u->pid, &u->net_devices) : 0;
+}
+
 static int run_child_once(InitContext *c, State *st, Undo *u, StartLink *ret_link) {
         /* For `run` the state is stored while the child sets up, so that neither waits for the other. A
          * hook, and whoever waits for `created`, is to see a stored pid only when all is set up. */
@@ -449,8 +466,8 @@ static int run_child_once(InitContext *c, State *st, Undo *u, StartLink *ret_lin
         if (u->scope.used && (r = systemd_scope_request(&u->scope, c->spec, st, u->pid)) < 0)
                 return r;
         r = map_ids(c, st, channel);
-        if (r >= 0 && network_is_apart(c->spec))
-                r = network_make(channel);
+        if (r >= 0)
+                r = prepare_network(c, u, channel);
         if (r >= 0 && u->scope.used)
                 r = enter_scope(c, st, u, channel);
         if (r >= 0 && early)
@@ -472,6 +489,7 @@ static int run_child(InitContext *c, State *st, Undo *u, StartLink *ret_link) {
 
         if (r < 0 && !u->scope.used && clone_died_at_birth(u->pid, &u->pidfd)) {
                 u->pid = 0;
+                undo_network(u);
                 r = run_child_once(c, st, u, ret_link);
         }
         return r;
@@ -582,6 +600,7 @@ int container_create(const CreateOptions *o, Bundle *bundle, State *ret, StartLi
         if (r < 0)
                 return r;
         (void) safe_close(u.pidfd);
+        u.net_devices = net_devices_free(u.net_devices);
         *ret = st;
         st = STATE_INIT;
         return 0;

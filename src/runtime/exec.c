@@ -32,6 +32,7 @@
 #include "process/home-env.h"
 #include "process/keyring.h"
 #include "process/label.h"
+#include "process/memory-policy.h"
 #include "process/oom-score.h"
 #include "process/personality.h"
 #include "process/process.h"
@@ -144,6 +145,7 @@ static int child_run(ExecContext *c) {
                 return r;
         if ((!c->user_ns && (r = oom_score_apply(p)) < 0) || (r = close_descriptors(c)) < 0 ||
             (r = sched_apply_final_affinity(p)) < 0 || (r = personality_apply(c->state->personality)) < 0 ||
+            (r = memory_policy_apply(c->state->memory_policy)) < 0 ||
             (r = process_prepare(p, false)) < 0 || (r = home_env_add(p)) < 0 ||
             (r = process_resolve(p, &path)) < 0 || (r = activation_env_add(p, c->options->listen_fds)) < 0 ||
             (r = process_keep_fds(c->options->preserve_fds)) < 0 ||

@@ -28,6 +28,7 @@
 #include "process/descriptors.h"
 #include "process/home-env.h"
 #include "process/keyring.h"
+#include "process/memory-policy.h"
 #include "process/oom-score.h"
 #include "process/personality.h"
 #include "process/process.h"
@@ -267,8 +268,10 @@ int init_run(InitContext *c) {
                         return r;
         }
         if ((!c->spec->ns[NS_USER].present && (r = oom_score_apply(p)) < 0) ||
-            (r = personality_apply(c->state->personality)) < 0 || (r = close_descriptors(c, peer_fd)) < 0 ||
-            (r = process_prepare(p, true)) < 0 || (r = home_env_add(p)) < 0)
+            (r = personality_apply(c->state->personality)) < 0 ||
+            (r = memory_policy_apply(c->state->memory_policy)) < 0 ||
+            (r = close_descriptors(c, peer_fd)) < 0 || (r = process_prepare(p, true)) < 0 ||
+            (r = home_env_add(p)) < 0)
                 return r;
         r = process_resolve(p, &path);
         if (r < 0)

@@ -118,7 +118,7 @@ static int help_command(const Command *c) {
 }
 
 static int version(void) {
-        (void) puts("berth-runtime version " BERTH_VERSION "\nspec: 1.2.0");
+        (void) puts("berth-runtime version " BERTH_VERSION "\nspec: 1.3.0");
         return 0;
 }
 

@@ -41,6 +41,7 @@ void state_done(State *s) {
         free(s->created);
         free(s->oci_version);
         json_object_put(s->annotations);
+        json_object_put(s->memory_policy);
         (void) safe_close(s->dir_fd);
         *s = STATE_INIT;
 }
@@ -136,6 +137,8 @@ int state_save(const State *s) {
                 return -ENOMEM;
         if (s->annotations && json_set(o, "annotations", json_object_get(s->annotations)) < 0)
                 return -ENOMEM;
+        if (s->memory_policy && json_set(o, "memoryPolicy", json_object_get(s->memory_policy)) < 0)
+                return -ENOMEM;
         text = json_text(o);
         if (!text)
                 return -ENOMEM;
@@ -173,6 +176,7 @@ static void state_fill(State *s, json_object *o) {
         s->pid = (pid_t) pid;
         s->pid_start = (uint64_t) start;
         s->annotations = json_object_get(json_get(o, "annotations"));
+        s->memory_policy = json_object_get(json_get(o, "memoryPolicy"));
 }
 
 /* Whatever may lie there, a pipe as little as a huge file holds up who lists all containers. */

@@ -33,6 +33,7 @@ typedef struct State {
         bool keep_keyring; /* created with --no-new-keyring */
         bool scope_user; /* the unit is of the user's manager */
         json_object *annotations;
+        json_object *memory_policy; /* linux.memoryPolicy, for exec; or NULL */
         int dir_fd;
 } State;
 

@@ -6,6 +6,7 @@
 #include "runtime/error.h"
 #include "runtime/cgroup/resources.h"
 #include "runtime/spec/spec.h"
+#include "runtime/process/memory-policy.h"
 #include "runtime/process/sysctl.h"
 
 static void check_process(const SpecProcess *p) {
@@ -47,6 +48,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 check_process(&s.process);
         for (size_t i = 0; i < s.n_mounts; i++)
                 assert(s.mounts[i].destination && (!s.mounts[i].bind || s.mounts[i].source));
+        for (size_t i = 0; i < s.n_net_devices; i++)
+                assert(s.net_devices[i].name[0] && s.net_devices[i].inside[0]);
+        if (memory_policy_check(s.memory_policy) < 0)
+                assert(fail_message()[0]);
         (void) sysctl_check(&s);
         check_devices(&s);
         (void) resources_parse(s.resources, s.oci_version, &resources);

@@ -42,6 +42,8 @@ int criu_check_spec(const Spec *s) {
                         return fail_text(EOPNOTSUPP,
                                          "checkpoint and restore: a %s namespace by path is not supported",
                                          namespace_names[own[i]]);
+        if (s->n_net_devices > 0)
+                return fail_text(EOPNOTSUPP, "checkpoint and restore: linux.netDevices is not supported");
         return criu_mounts_check(s);
 }
 

@@ -3,6 +3,7 @@
 
 #include "../error.h"
 #include "../process/caps.h"
+#include "../process/memory-policy.h"
 #include "../seccomp/seccomp-filter.h"
 #include "../spec/mount-options.h"
 #include "../spec/spec.h"
@@ -48,6 +49,15 @@ static int add_seccomp(json_object *linux_object) {
         return r >= 0 ? json_set(o, "supportedFlags", new_array(supported, n_supported)) : r;
 }
 
+static int add_memory_policy(json_object *linux_object) {
+        json_object *o = json_object_new_object();
+        int r = json_set(linux_object, "memoryPolicy", o);
+
+        if (r >= 0)
+                r = json_set(o, "modes", new_array(memory_policy_modes, MEMORY_POLICY_MODES));
+        return r >= 0 ? json_set(o, "flags", new_array(memory_policy_flags, MEMORY_POLICY_FLAGS)) : r;
+}
+
 static int add_linux(json_object *root) {
         json_object *o = json_object_new_object(), *cgroup = json_object_new_object(), *ext, *idmap;
         const char *caps[64];
@@ -69,7 +79,7 @@ static int add_linux(json_object *root) {
             (r = json_set_bool(cgroup, "rdma", true)) < 0 || (r = add_seccomp(o)) < 0 ||
             (r = json_set(o, "apparmor", new_enabled(true))) < 0 ||
             (r = json_set(o, "selinux", new_enabled(true))) < 0 ||
-            (r = json_set(o, "netDevices", new_enabled(false))) < 0 ||
+            (r = json_set(o, "netDevices", new_enabled(true))) < 0 || (r = add_memory_policy(o)) < 0 ||
             (r = json_set(o, "intelRdt", new_enabled(false))) < 0)
                 return r;
         ext = json_object_new_object();
@@ -91,7 +101,7 @@ int cmd_features(const Globals *g, int argc, char **argv) {
                 return command_usage(argv[0], "expected no arguments");
         if ((r = json_set(root, "annotations", annotations)) < 0 ||
             (r = json_set_str(root, "ociVersionMin", "1.0.0")) < 0 ||
-            (r = json_set_str(root, "ociVersionMax", "1.2.0")) < 0 ||
+            (r = json_set_str(root, "ociVersionMax", "1.3.0")) < 0 ||
             (r = json_set(root, "potentiallyUnsafeConfigAnnotations",
                           new_array(unsafe_annotations, ELEMENTSOF(unsafe_annotations)))) < 0 ||
             (r = json_set(root, "hooks", new_array(hook_names, _HOOK_MAX))) < 0 ||

@@ -31,9 +31,18 @@ int network_bring_up_loopback(void) {
         return ioctl(fd, SIOCSIFFLAGS, &ifr) < 0 ? fail_errno(errno, "bring up lo") : 0;
 }
 
-/* Root of a user namespace only may leave the host's network namespace, but not come back: it is not told
- * whose it is either. */
-static bool may_return(void) {
+/** network_open_own - the namespace we are in. Return: its descriptor, or -errno with a message. */
+int network_open_own(void) {
+        int fd = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC);
+
+        return fd < 0 ? fail_errno(errno, "open %s", OWN_NAMESPACE) : fd;
+}
+
+/**
+ * network_may_return - whether we can come back to the network namespace we are in. Root of a user namespace
+ * only may leave the host's, but not come back: it is not told whose it is either.
+ */
+bool network_may_return(void) {
         static int known = -1;
 
         if (known < 0) {
@@ -47,25 +56,31 @@ static bool may_return(void) {
 
 /** network_is_apart - whether the parent makes the network namespace, and not the clone of the child. */
 bool network_is_apart(const Spec *s) {
-        return spec_has_new(s, NS_NET) && !s->ns[NS_USER].present && may_return();
+        return spec_has_new(s, NS_NET) && !s->ns[NS_USER].present && network_may_return();
 }
 
-/** network_make - the parent's side: make it and send it; we ourselves stay where we are. */
-int network_make(int channel_fd) {
-        _cleanup_close_ int own = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC), made = -EBADF;
+/**
+ * network_make - the parent's side: make it, move the container's devices there and send it; we ourselves
+ * stay where we are.
+ * @ret_devices: as net_devices_move(); untouched if there are none.
+ */
+int network_make(const Spec *s, int channel_fd, NetDevices **ret_devices) {
+        _cleanup_close_ int own = network_open_own(), made = -EBADF;
         const char type = CHANNEL_NETWORK;
         int r;
 
         if (own < 0)
-                return fail_errno(errno, "open %s", OWN_NAMESPACE);
+                return own;
         if (unshare(CLONE_NEWNET) < 0)
                 return fail_errno(errno, "new network namespace");
         r = network_bring_up_loopback();
-        made = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC);
-        if (made < 0 && r >= 0)
-                r = fail_errno(errno, "open %s", OWN_NAMESPACE);
+        made = r < 0 ? r : network_open_own();
+        if (r >= 0 && made < 0)
+                r = made;
         if (setns(own, CLONE_NEWNET) < 0)
                 return fail_errno(errno, "return to the host's network namespace");
+        if (r >= 0 && s->n_net_devices > 0)
+                r = net_devices_move(s, made, ret_devices);
         if (r < 0)
                 return r;
         r = (int) send_with_fds(channel_fd, &type, sizeof(type), &made, 1, MSG_NOSIGNAL);

@@ -127,16 +127,12 @@ static int parse_propagation(json_object *o, Spec *s) {
         return 0;
 }
 
-/* What is refused rather than half done; the names are what the caller wrote. */
+/* What is refused rather than half done. */
 static int refuse_unsupported(json_object *o) {
-        static const char *const keys[] = { "intelRdt", "memoryPolicy", "netDevices" };
-        json_object *v;
+        json_object *v = json_get(o, "intelRdt");
 
-        for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
-                v = json_get(o, keys[i]);
-                if (v && !(json_object_is_type(v, json_type_object) && json_object_object_length(v) == 0))
-                        return fail_text(EOPNOTSUPP, "config.json: linux.%s: not supported", keys[i]);
-        }
+        if (v && !(json_object_is_type(v, json_type_object) && json_object_object_length(v) == 0))
+                return fail_text(EOPNOTSUPP, "config.json: linux.intelRdt: not supported");
         return 0;
 }
 
@@ -161,7 +157,8 @@ int spec_linux_parse(json_object *o, Spec *s) {
         int r;
 
         if ((r = refuse_unsupported(o)) < 0 || (r = parse_namespaces(o, s)) < 0 ||
-            (r = parse_devices(o, s)) < 0 || (r = parse_propagation(o, s)) < 0)
+            (r = parse_devices(o, s)) < 0 || (r = spec_net_devices_parse(o, s)) < 0 ||
+            (r = parse_propagation(o, s)) < 0)
                 return r;
         if ((r = spec_id_maps(o, "linux", "uidMappings", &s->uid_maps, &s->n_uid_maps)) < 0 ||
             (r = spec_id_maps(o, "linux", "gidMappings", &s->gid_maps, &s->n_gid_maps)) < 0 ||
@@ -172,6 +169,7 @@ int spec_linux_parse(json_object *o, Spec *s) {
             (r = spec_object(o, "linux", "sysctl", &s->sysctl)) < 0 ||
             (r = spec_object(o, "linux", "timeOffsets", &s->time_offsets)) < 0 ||
             (r = spec_object(o, "linux", "personality", &s->personality)) < 0 ||
+            (r = spec_object(o, "linux", "memoryPolicy", &s->memory_policy)) < 0 ||
             (r = spec_strv(o, "linux", "maskedPaths", &s->masked)) < 0 ||
             (r = spec_strv(o, "linux", "readonlyPaths", &s->readonly_paths)) < 0)
                 return r;

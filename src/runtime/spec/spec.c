@@ -313,6 +313,7 @@ void spec_done(Spec *s) {
         free(s->uid_maps);
         free(s->gid_maps);
         free(s->devices);
+        free(s->net_devices);
         free(s->masked);
         free(s->readonly_paths);
         json_object_put(s->root);

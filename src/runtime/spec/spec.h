@@ -122,6 +122,11 @@ typedef struct SpecDevice {
         gid_t gid;
 } SpecDevice;
 
+typedef struct SpecNetDevice {
+        const char *name;   /* in the host's network namespace */
+        const char *inside; /* in the container's; may be a template such as "eth%d" */
+} SpecNetDevice;
+
 typedef struct Spec {
         json_object *root;
         const char *oci_version, *hostname, *domainname;
@@ -140,8 +145,10 @@ typedef struct Spec {
         size_t n_uid_maps, n_gid_maps;
         SpecDevice *devices;
         size_t n_devices;
+        SpecNetDevice *net_devices;
+        size_t n_net_devices;
         const char *cgroups_path;
-        json_object *resources, *seccomp, *sysctl, *time_offsets, *personality;
+        json_object *resources, *seccomp, *sysctl, *time_offsets, *personality, *memory_policy;
         const char **masked, **readonly_paths;
         uint64_t rootfs_propagation;
         bool rootfs_propagation_recursive;
@@ -168,6 +175,7 @@ int spec_object(json_object *o, const char *where, const char *key, json_object 
 int spec_array(json_object *o, const char *where, const char *key, json_object **ret, size_t *ret_n);
 int spec_linux_parse(json_object *o, Spec *s);
 int spec_mounts_parse(json_object *root, Spec *s);
+int spec_net_devices_parse(json_object *linux_object, Spec *s);
 
 extern const char *const namespace_names[_NS_MAX];
 extern const char *const hook_names[_HOOK_MAX];

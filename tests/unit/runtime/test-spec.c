@@ -32,7 +32,8 @@ static void test_whole(void **state) {
                         "\"mounts\":[{\"destination\":\"/m\",\"source\":\"s\",\"options\":[\"rbind\",\"ro\"]}],"
                         "\"hooks\":{\"poststop\":[{\"path\":\"/h\",\"timeout\":3}]},\"hostname\":\"h\","
                         "\"linux\":{" NAMESPACES ",\"cgroupsPath\":\"/c\",\"maskedPaths\":[\"/x\"],"
-                        "\"devices\":[{\"path\":\"/dev/d\",\"type\":\"b\",\"major\":1,\"minor\":2,\"fileMode\":384}]}}";
+                        "\"devices\":[{\"path\":\"/dev/d\",\"type\":\"b\",\"major\":1,\"minor\":2,\"fileMode\":384}],"
+                        "\"netDevices\":{\"a0\":{\"name\":\"\"},\"b0\":{\"name\":\"eth%d\"},\"c0\":{\"name\":\"eth%d\"}}}}";
         _cleanup_spec_ Spec s = {};
 
         assert_int_equal(spec_parse(text, strlen(text), &s), 0);
@@ -52,6 +53,10 @@ static void test_whole(void **state) {
         assert_true(spec_has_new(&s, NS_PID));
         assert_false(s.ns[NS_NET].present);
         assert_string_equal(s.masked[0], "/x");
+        assert_int_equal(s.n_net_devices, 3);
+        assert_string_equal(s.net_devices[0].inside, "a0");
+        assert_string_equal(s.net_devices[2].name, "c0");
+        assert_string_equal(s.net_devices[2].inside, "eth%d");
         assert_null(s.masked[1]);
 }
 
