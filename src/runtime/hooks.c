@@ -122,16 +122,24 @@ static int run_hook(const SpecHook *h, const HookRun *run, size_t i) {
         return 0;
 }
 
+/* Hooks in the container's namespaces are run by its process, and told the pid that they see there. */
+static bool runs_inside(HookPoint point) {
+        return point == HOOK_CREATE_CONTAINER || point == HOOK_START_CONTAINER;
+}
+
 static int run_all(HookRun *run, ContainerStatus status) {
         const SpecHooks *hooks = &run->spec->hooks[run->point];
         _cleanup_json_ json_object *o = NULL;
         _cleanup_close_ int fd = -EBADF;
+        State told = *run->state; /* its strings are still the other's */
         const char *text;
         int r, first = 0;
 
         if (hooks->n == 0)
                 return 0;
-        r = state_to_oci(run->state, status, &o);
+        if (runs_inside(run->point))
+                told.pid = getpid();
+        r = state_to_oci(&told, status, &o);
         if (r < 0)
                 return r;
         text = json_text(o);

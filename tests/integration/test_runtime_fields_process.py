@@ -264,13 +264,28 @@ def test_state_directory_and_environment_of_each_hook():
     outside, inside = log_of(b.log), log_of(b.rootfs + "/hooks")
     assert [x[0] for x in outside] == ["prestart", "createRuntime", "createContainer", "poststart", "poststop"], outside
     assert [x[0] for x in inside] == ["startContainer"], inside
-    status = {"prestart": "creating", "createRuntime": "creating", "createContainer": "creating", "startContainer": "created",
+    status = {"prestart": "created", "createRuntime": "creating", "createContainer": "creating", "startContainer": "created",
               "poststart": "running", "poststop": "stopped"}
     for point, directory, x, state in outside + inside:
         assert x == point and state["status"] == status[point] and state["id"] == b.id and state["bundle"] == b.path, (point, state)
         assert state["annotations"] == {"k": "v"} and state["ociVersion"] == "1.0.2", state
-        assert state["pid"] == (0 if point == "poststop" else pid), (point, state)
+        # Hooks that run inside are told what they can see: the process is the first of its pid namespace.
+        seen = {"poststop": 0, "createContainer": 1, "startContainer": 1}.get(point, pid)
+        assert state["pid"] == seen, (point, state)
         assert directory == ("/" if point == "startContainer" else b.path), (point, directory)
+
+
+def test_pid_that_hooks_inside_are_told():
+    for point in ("createContainer", "startContainer"):
+        b = hooked(Bundle("true"))
+        b.config["hooks"] = {point: b.config["hooks"][point]}
+        ns_without(b, "pid")
+        b.create()
+        b.start()
+        b.wait()
+        (_, _, _, state), = log_of(b.log if point == "createContainer" else b.rootfs + "/hooks")
+        assert state["pid"] == b.pid, (point, state)
+        b.delete()
 
 
 def test_a_failing_hook_at_each_point():

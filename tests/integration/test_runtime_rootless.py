@@ -587,7 +587,7 @@ def test_seccomp_and_hooks():
         b.process["noNewPrivileges"] = no_new_privs
         r = b.run()
         assert r.out == "1\n" and "not supported" in r.err, r
-    for p, status_word in (("prestart", "creating"), ("poststop", "stopped")):
+    for p, status_word in (("prestart", "created"), ("poststop", "stopped")):
         with open("%s/%s" % (HOME, p)) as f:
             text = f.read()
         assert '"status":"%s"' % status_word in text.replace(" ", "") and text.endswith("%d\n" % UID), text

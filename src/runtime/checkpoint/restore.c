@@ -113,7 +113,7 @@ static int run_hooks(Restore *x, pid_t pid) {
         int r;
 
         x->state->pid = pid;
-        r = hooks_run(s, HOOK_PRESTART, x->state, STATUS_CREATING);
+        r = hooks_run(s, HOOK_PRESTART, x->state, STATUS_CREATED);
         return r < 0 ? r : hooks_run(s, HOOK_CREATE_RUNTIME, x->state, STATUS_CREATING);
 }
 
