@@ -46,10 +46,10 @@ def measure(rounds, pause, commands):
     return [tuple(map(int, line.split())) for line in out.splitlines()]
 
 
-def measure_pairs(rounds, commands):
+def measure_pairs(rounds, pause, commands):
     """Ours against each other one alone: moving a process to a cgroup is dear unless somebody has done it within the last
     10 ms, so in a round of three who comes after a slow one would pay for it."""
-    pairs = [measure(rounds, 0, [commands[0], c]) for c in commands[1:]]
+    pairs = [measure(rounds, pause, [commands[0], c]) for c in commands[1:]]
     return [pairs[0][0]] + [p[1] for p in pairs]
 
 
@@ -82,7 +82,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("--rounds", type=int, default=100)
     p.add_argument("--runtimes", default="berth-runtime,crun,runc")
-    p.add_argument("--rows", default="bare,profile,spaced,exec,systemd")
+    p.add_argument("--rows", default="bare,profile,spaced,exec,systemd,systemd-spaced")
     o = p.parse_args()
     runtimes = [shutil.which(r) or r for r in o.runtimes.split(",")]
     names = [os.path.basename(r) for r in runtimes]
@@ -102,9 +102,11 @@ def main():
         row("exec true", names, measure(o.rounds, 0, commands))
         for e in ends:
             subprocess.run(e, check=True)
+    by_systemd = run_commands(runtimes, make("systemd", ["true"], seccomp, systemd=True), ["--systemd-cgroup"])
     if "systemd" in rows:
-        path = make("systemd", ["true"], seccomp, systemd=True)
-        row("run, systemd cgroup driver", names, measure_pairs(o.rounds, run_commands(runtimes, path, ["--systemd-cgroup"])))
+        row("run, systemd cgroup driver", names, measure_pairs(o.rounds, 0, by_systemd))
+    if "systemd-spaced" in rows:
+        row("the same, one every 100 ms", names, measure_pairs(max(o.rounds // 3, 10), 100, by_systemd))
     m, low, kb = measure(o.rounds, 0, [[HERE + "/floor", bare + "/rootfs", "/bin/true"]])[0]
     print("\nfloor (clone3 of six namespaces, pivot_root, exec): %.2f (%.2f) ms, %.1f MB" % (m / 1000, low / 1000, kb / 1024))
     m, low, kb = measure(o.rounds, 0, [["/bin/busybox", "true"]])[0]

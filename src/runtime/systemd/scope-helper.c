@@ -21,6 +21,7 @@
 #include "../channel.h"
 #include "../error.h"
 #include "../kernel-call.h"
+#include "migration-kick.h"
 
 #define PROGRAM BERTH_LIBEXEC_DIR "/" SCOPE_HELPER_NAME
 /* Longer than the time-out of the helper's own calls, whose words are better. */
@@ -103,6 +104,7 @@ int scope_helper_start(bool user, ScopeHelper *ret) {
                 ends[1] = fcntl(ends[1], F_DUPFD_CLOEXEC, SCOPE_HELPER_FD + 2);
                 if (ends[1] < 0)
                         _exit(1);
+                migration_kick();
                 exec_helper(ends[1], user, parent);
         }
         (void) close(ends[1]);
