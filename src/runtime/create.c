@@ -130,7 +130,9 @@ int create_check(const Spec *s, const CreateOptions *o) {
                 return fail_text(EINVAL, "config.json: %s: the uts namespace is the host's",
                                  s->hostname ? "hostname" : "domainname");
         if (s->process.terminal && !has_console)
-                return fail_text(EINVAL, "config.json: process.terminal: needs --console-socket");
+                return fail_text(
+                                EINVAL,
+                                "config.json: process.terminal: a terminal needs somebody who keeps its other end: use --console-socket");
         if (!s->process.terminal && has_console)
                 return fail_text(EINVAL,
                                  "--console-socket is given but config.json has no process.terminal");

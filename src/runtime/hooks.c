@@ -116,6 +116,10 @@ static int run_hook(const SpecHook *h, const HookRun *run, size_t i) {
                 return fail_text(ECANCELED, "error running %s hook #%zu: %s: signal %d: %c%s",
                                  hook_names[run->point], i, h->path, WTERMSIG(status),
                                  tolower(*strsignal(WTERMSIG(status))), strsignal(WTERMSIG(status)) + 1);
+        if (WEXITSTATUS(status) != 0 && run->point == HOOK_POSTSTOP)
+                return fail_text(ECANCELED,
+                                 "poststop hook failed with exit code %d: error running hook #%zu: %s",
+                                 WEXITSTATUS(status), i, h->path);
         if (WEXITSTATUS(status) != 0)
                 return fail_text(ECANCELED, "error running %s hook #%zu: %s: exit status %d",
                                  hook_names[run->point], i, h->path, WEXITSTATUS(status));

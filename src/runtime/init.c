@@ -234,7 +234,7 @@ static int start_payload(InitContext *c, const char *path, int peer_fd) {
         if (r >= 0)
                 r = activation_env_add(p, c->options->listen_fds);
         if (r >= 0)
-                r = seccomp_agent_describe(c->agent, c->state, STATUS_CREATED, c->state->pid);
+                r = seccomp_agent_describe(c->agent, c->state, STATUS_CREATING, c->state->pid);
         if (r >= 0)
                 r = process_become(p, c->filter, c->agent);
         return r < 0 ? r : process_exec(p, path);

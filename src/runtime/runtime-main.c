@@ -88,7 +88,7 @@ int command_single_id(int argc, char **argv, int optind_value, const char **ret)
 }
 
 static int help(void) {
-        (void) printf("berth-runtime [--root DIR] [--log FILE] [--log-format text|json] [--debug] COMMAND ...\n\n"
+        (void) printf("Usage: berth-runtime [--root DIR] [--log FILE] [--log-format text|json] [--debug] COMMAND ...\n\n"
                       "An OCI runtime for Linux with cgroup v2.\n\nCommands:\n");
         for (size_t i = 0; i < ELEMENTSOF(commands); i++)
                 (void) printf("  %-10s %-32s %s\n", commands[i].name, commands[i].arguments,

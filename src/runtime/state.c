@@ -17,6 +17,7 @@
 
 #define STATE_SIZE_MAX (4 * 1024 * 1024)
 #define PASSWD_SIZE_MAX (16 * 1024 * 1024)
+#define ID_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-."
 
 static const char *const status_names[_STATUS_MAX] = {
         [STATUS_CREATING] = "creating", [STATUS_CREATED] = "created", [STATUS_RUNNING] = "running",
@@ -51,7 +52,17 @@ bool container_id_is_valid(const char *id) {
         size_t n = strlen(id);
 
         return n > 0 && n <= 200 && id[0] != '.' &&
-               strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.") == n;
+               strspn(id, ID_CHARACTERS) == n;
+}
+
+/* In the words of runc and of crun: callers look for both. */
+static int refuse_id(const char *id) {
+        size_t n = strspn(id, ID_CHARACTERS);
+
+        if (id[n])
+                return fail_text(EINVAL, "invalid container ID format: \"%s\": invalid character \"%c\"", id,
+                                 id[n]);
+        return fail_text(EINVAL, "invalid container ID format: \"%s\"", id);
 }
 
 static int open_root(const char *root, bool create) {
@@ -91,7 +102,7 @@ int state_make(const char *root, const char *id, State *ret) {
         if (!id)
                 return fail_text(EINVAL, "no container id");
         if (!container_id_is_valid(id))
-                return fail_text(EINVAL, "invalid container id \"%s\"", id);
+                return refuse_id(id);
         root_fd = open_root(root, true);
         if (root_fd < 0)
                 return fail_errno(root_fd, "open %s", root);
@@ -210,7 +221,7 @@ int state_load(const char *root, const char *id, bool lock, State *ret) {
         int r;
 
         if (!container_id_is_valid(id))
-                return fail_text(EINVAL, "invalid container id \"%s\"", id);
+                return refuse_id(id);
         root_fd = open_root(root, false);
         s.dir_fd = root_fd < 0 ? root_fd
                                : openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -161,7 +161,7 @@ def test_bad_configs_are_refused_by_name():
     assert "not valid JSON" in r.err
     b = Bundle().save()
     for bad in ("../x", "a/b", ".hidden", ""):
-        assert "invalid container id" in rt("create", "--bundle", b.path, bad, check=1).err
+        assert "invalid container ID" in rt("create", "--bundle", b.path, bad, check=1).err
 
 
 # --- what the process sees -------------------------------------------------------------------------------

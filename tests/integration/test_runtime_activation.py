@@ -117,12 +117,15 @@ def test_listen_fds_of_somebody_else_are_not_taken():
     assert "LISTEN" not in run("sh", "-c", script).out
 
 
-def test_listen_fds_that_are_not_open_are_an_error():
+def test_listen_fds_that_are_not_open_are_told():
     b = Bundle()
+    b.process["args"] = ["sh", "-c", "echo $LISTEN_FDS $LISTEN_PID; ls /proc/self/fd | wc -l"]
     b.save()
-    r = rt("run", "--bundle", b.path, b.id, env={**os.environ, "LISTEN_FDS": "3"}, check=None)
-    assert r.code != 0 and "LISTEN_FDS" in r.err and "descriptor" in r.err, r
-    assert not os.path.exists(ROOT + "/" + b.id)
+    r = rt("run", "--bundle", b.path, b.id, env={**os.environ, "LISTEN_FDS": "3"})
+    assert "LISTEN_FDS" in r.err and "descriptor 5" in r.err, r
+    assert r.out.split() == ["3", "1", "4"], r  # nothing of ours took their place
+    r = rt("run", "--bundle", b.path, b.id, env={**os.environ, "LISTEN_FDS": "x"}, check=1)
+    assert "LISTEN_FDS" in r.err and not os.path.exists(ROOT + "/" + b.id), r
 
 
 def test_as_a_service_of_systemd():

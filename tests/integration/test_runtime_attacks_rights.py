@@ -279,7 +279,7 @@ def test_state_of_somebody_else_is_not_believed():
     for cid in ("../x", "..", ".", "a/b", "/a", ".hidden", "", "a b", "a\n", "x" * 300):
         for args in (("state", cid), ("delete", "--force", cid), ("create", "--bundle", TOP, cid)):
             r = run(RUNTIME, "--root", top, *args, check=None)
-            assert r.code != 0 and ("invalid container id" in r.err or args[0] == "create"), r
+            assert r.code != 0 and ("invalid container ID" in r.err or args[0] == "create"), r
     assert sorted(os.listdir(top)) == ["link", "planted"]
 
 

@@ -76,7 +76,7 @@ def test_state_and_list():
     fails("--format", "list", "--format", "xml")
     fails("usage", "list", "extra")
     fails("does not exist", "state", "nosuch")
-    fails("invalid container id", "state", "../x")
+    fails("invalid container ID", "state", "../x")
     for d in (b, other):
         d.delete()
 

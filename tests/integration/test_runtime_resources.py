@@ -58,7 +58,7 @@ def test_what_version_2_lacks_is_refused_by_name():
                             ({"hugepageLimits": [{"pageSize": "../x", "limit": 1}]}, "pageSize"),
                             ({"unified": {"../cgroup.procs": "1"}}, "no slashes"),
                             ({"unified": {"cgroup.procs": "1"}}, "cgroup.procs"),
-                            ({"unified": {"nosuch.max": "1"}}, 'controller "nosuch" is not available')):
+                            ({"unified": {"nosuch.max": "1"}}, "controller `nosuch` is not available")):
         limited("true", **resources).fails(name)
 
 
@@ -67,7 +67,7 @@ def test_a_controller_that_is_missing_is_named():
         missing = [c for c in ("memory", "cpu", "pids") if c not in f.read().split()]
     resources = {"memory": {"memory": {"limit": 64 * MB}}, "cpu": {"cpu": {"shares": 100}}, "pids": {"pids": {"limit": 5}}}
     for c in missing:
-        limited("true", **resources[c]).fails('controller "%s" is not available' % c)
+        limited("true", **resources[c]).fails("controller `%s` is not available" % c)
 
 
 def test_cgroup_that_is_not_empty_or_not_clean():

@@ -147,8 +147,9 @@ int cgroup_enable_controllers(const char *path, const char *file) {
 
 static int explain_level(int fd, const char *path, const char *controller) {
         if (!file_has_word(fd, "cgroup.controllers", controller))
-                return fail_text(EOPNOTSUPP, "controller \"%s\" is not available in cgroup %s", controller,
-                                 path);
+                return fail_text(EOPNOTSUPP,
+                                 "the requested cgroup controller `%s` is not available in cgroup %s",
+                                 controller, path);
         if (file_has_word(fd, "cgroup.subtree_control", controller))
                 return 0;
         if (has_processes(fd))
@@ -176,8 +177,9 @@ int cgroup_explain_missing(const char *path, const char *file) {
                 why = strdup(fail_message());
                 return why ? fail_text(r, "cgroup %s: can't set \"%s\": %s", path, file, why) : -ENOMEM;
         }
-        return fail_text(EOPNOTSUPP, "cgroup %s: can't set \"%s\": controller \"%s\" has no such file here",
-                         path, file, controller);
+        return fail_text(EOPNOTSUPP,
+                         "cgroup %s: can't set \"%s\": controller \"%s\" has no such file here: %s", path,
+                         file, controller, strerror(ENOENT));
 }
 
 /**

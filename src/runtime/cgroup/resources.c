@@ -331,8 +331,9 @@ static int parse_unified(json_object *unified, Resources *ret) {
                 if (name == 0 || !file[name] || !file[name + 1] || strlen(file) > 128)
                         return fail_text(EINVAL,
                                          "config.json: " WHERE ".unified: unified resource \"%s\" must be "
-                                         "in the form CONTROLLER.PARAMETER",
-                                         file);
+                                         "in the form CONTROLLER.PARAMETER: the specified key has not the "
+                                         "form CONTROLLER.VALUE `%s`",
+                                         file, file);
                 for (size_t i = 0; i < ELEMENTSOF(commands); i++)
                         if (streq(file, commands[i]))
                                 return fail_text(EINVAL,

@@ -42,6 +42,9 @@ int cmd_state(const Globals *g, int argc, char **argv) {
                 r = state_to_oci(&s, state_status(&s), &o);
         if (r >= 0)
                 r = state_add_owner(&s, o);
+        /* As crun has it: who made a container with systemd's help asks for its scope. */
+        if (r >= 0 && s.scope)
+                r = json_set_str(o, "systemd-scope", s.scope);
         if (r < 0)
                 return r;
         (void) puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |

@@ -64,8 +64,7 @@ int activation_take_fds(unsigned *preserve_fds, unsigned *ret_listen_fds) {
                 return fail_text(EINVAL, "$LISTEN_FDS \"%s\": expected a number", count);
         for (int fd = 3; fd < 3 + (int) n; fd++)
                 if (fcntl(fd, F_GETFD) < 0)
-                        return fail_errno(errno, "$LISTEN_FDS is %s but descriptor %d is not open", count,
-                                          fd);
+                        runtime_warning("$LISTEN_FDS is %s but descriptor %d is not open", count, fd);
         *ret_listen_fds = (unsigned) n;
         *preserve_fds += (unsigned) n;
         return 0;

@@ -32,10 +32,54 @@ static const struct {
         { "IOPRIO_CLASS_RT", 1 }, { "IOPRIO_CLASS_BE", 2 }, { "IOPRIO_CLASS_IDLE", 3 },
 };
 
+#define DEADLINE "config.json: process.scheduler: sched_setattr: `SCHED_DEADLINE` "
+#define DEADLINE_MIN_NS 1024 /* the kernel counts in units of it */
+
+/* Return: 1, 0 when absent, -EINVAL with a message. */
+static int time_field(json_object *o, const char *key, uint64_t *ret) {
+        json_object *v = json_get(o, key);
+
+        if (!v)
+                return 0;
+        if (!json_object_is_type(v, json_type_int) || (json_object_get_int64(v) < 0))
+                return fail_text(EINVAL, "config.json: process.scheduler.%s: expected a number from 0 on",
+                                 key);
+        *ret = json_object_get_uint64(v);
+        return 1;
+}
+
+/* The kernel's only word for all of these is EINVAL. */
+static int check_deadline(const SchedAttr *a, bool has_runtime, bool has_deadline) {
+        if (!has_runtime)
+                return fail_text(EINVAL, DEADLINE "requires `runtime`");
+        if (!has_deadline)
+                return fail_text(EINVAL, DEADLINE "requires `deadline`");
+        if (a->runtime == 0)
+                return fail_text(EINVAL, DEADLINE "runtime must be greater than 0");
+        if (a->runtime < DEADLINE_MIN_NS || a->runtime > INT64_MAX)
+                return fail_text(EINVAL, DEADLINE "runtime %ju must be between %d and %jd",
+                                 (uintmax_t) a->runtime, DEADLINE_MIN_NS, (intmax_t) INT64_MAX);
+        if (a->runtime > a->deadline)
+                return fail_text(EINVAL, DEADLINE "runtime %ju must be <= deadline %ju",
+                                 (uintmax_t) a->runtime, (uintmax_t) a->deadline);
+        if (a->period != 0 && a->deadline > a->period)
+                return fail_text(EINVAL, DEADLINE "deadline %ju must be <= period %ju",
+                                 (uintmax_t) a->deadline, (uintmax_t) a->period);
+        return 0;
+}
+
+static int take_times(json_object *o, SchedAttr *a, bool deadline_policy) {
+        int has_runtime = time_field(o, "runtime", &a->runtime), r;
+        int has_deadline = has_runtime < 0 ? has_runtime : time_field(o, "deadline", &a->deadline);
+
+        r = has_deadline < 0 ? has_deadline : time_field(o, "period", &a->period);
+        return r < 0 || !deadline_policy ? r : check_deadline(a, has_runtime > 0, has_deadline > 0);
+}
+
 static int apply_scheduler(json_object *o) {
         SchedAttr attr = { .size = sizeof(attr), .policy = UINT32_MAX };
         _cleanup_free_ const char **flags = NULL;
-        int64_t nice = 0, priority = 0, runtime = 0, deadline = 0, period = 0;
+        int64_t nice = 0, priority = 0;
         const char *policy = json_string_or(o, "policy", "");
         int r;
 
@@ -46,9 +90,7 @@ static int apply_scheduler(json_object *o) {
                 return fail_text(EINVAL, "config.json: process.scheduler.policy: unknown \"%s\"", policy);
         if ((r = spec_int(o, "process.scheduler", "nice", -20, 19, &nice)) < 0 ||
             (r = spec_int(o, "process.scheduler", "priority", 0, 99, &priority)) < 0 ||
-            (r = spec_int(o, "process.scheduler", "runtime", 0, INT64_MAX, &runtime)) < 0 ||
-            (r = spec_int(o, "process.scheduler", "deadline", 0, INT64_MAX, &deadline)) < 0 ||
-            (r = spec_int(o, "process.scheduler", "period", 0, INT64_MAX, &period)) < 0 ||
+            (r = take_times(o, &attr, streq(policy, "SCHED_DEADLINE"))) < 0 ||
             (r = spec_strv(o, "process.scheduler", "flags", &flags)) < 0)
                 return r;
         for (size_t k = 0; flags && flags[k]; k++) {
@@ -64,9 +106,6 @@ static int apply_scheduler(json_object *o) {
         }
         attr.nice = (int32_t) nice;
         attr.priority = (uint32_t) priority;
-        attr.runtime = (uint64_t) runtime;
-        attr.deadline = (uint64_t) deadline;
-        attr.period = (uint64_t) period;
         if (syscall(SYS_sched_setattr, 0, &attr, 0) < 0)
                 return fail_errno(errno, "set process.scheduler");
         return 0;

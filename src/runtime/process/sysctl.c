@@ -34,6 +34,13 @@ static NamespaceKind namespace_of(const char *name) {
         return startswith(name, "user.") ? NS_USER : _NS_INVALID;
 }
 
+/* Two fields, one name: which of them wins would be an accident. */
+static int check_domainname(const Spec *s, const char *key, const char *value) {
+        if (isempty(s->domainname) || streq(s->domainname, value))
+                return 0;
+        return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\" conflicts with domainname", key);
+}
+
 static int check_key(const Spec *s, const char *key) {
         _cleanup_free_ char *name = with_dots(key);
         NamespaceKind needs;
@@ -43,7 +50,7 @@ static int check_key(const Spec *s, const char *key) {
         if (streq(name, "kernel.hostname"))
                 return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\" conflicts with hostname", key);
         if (strstr(name, "..") || name[0] == '.' || name[0] == '/' || strstr(name, "//"))
-                return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\" is not a name", key);
+                return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\" contains an invalid path", key);
         needs = namespace_of(name);
         if (needs == _NS_INVALID)
                 return fail_text(EINVAL,
@@ -67,6 +74,10 @@ int sysctl_check(const Spec *s) {
                 if (!json_object_is_type(value, json_type_string))
                         return fail_text(EINVAL, "config.json: linux.sysctl: \"%s\": expected a string",
                                          key);
+                if (streq(key, "kernel.domainname") || streq(key, "kernel/domainname"))
+                        r = check_domainname(s, key, json_object_get_string(value));
+                if (r < 0)
+                        return r;
         }
         return 0;
 }

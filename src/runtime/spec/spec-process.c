@@ -144,10 +144,27 @@ static int parse_console(json_object *o, SpecProcess *p) {
         return 0;
 }
 
+/* A program sees text in any case, and crun takes numbers here. */
+static int numbers_to_text(json_object *args) {
+        size_t n = json_object_is_type(args, json_type_array) ? json_object_array_length(args) : 0;
+
+        for (size_t i = 0; i < n; i++) {
+                json_object *a = json_object_array_get_idx(args, i), *text;
+
+                if (!json_object_is_type(a, json_type_int))
+                        continue;
+                text = json_object_new_string(json_object_get_string(a));
+                if (!text || json_object_array_put_idx(args, i, text) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
 static int parse_environment(json_object *o, SpecProcess *p) {
         int r;
 
-        if ((r = spec_strv(o, "process", "args", &p->args)) < 0 ||
+        if ((r = numbers_to_text(json_get(o, "args"))) < 0 ||
+            (r = spec_strv(o, "process", "args", &p->args)) < 0 ||
             (r = spec_strv(o, "process", "env", &p->env)) < 0 ||
             (r = spec_string(o, "process", "cwd", &p->cwd)) < 0)
                 return r;

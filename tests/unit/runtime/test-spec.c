@@ -69,7 +69,7 @@ static void test_refused(void **state) {
         refused("{\"ociVersion\":\"1.0.0\"}", "root");
         refused("{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":7}}", "root.path");
         refused(HEAD ",\"process\":{}}", "process.args");
-        refused(HEAD ",\"process\":{\"args\":[\"a\",5],\"cwd\":\"/\"}}", "process.args");
+        refused(HEAD ",\"process\":{\"args\":[\"a\",{}],\"cwd\":\"/\"}}", "process.args");
         refused(HEAD ",\"process\":{\"args\":[\"a\\u0000b\"],\"cwd\":\"/\"}}", "without NUL");
         refused(HEAD ",\"process\":{\"args\":[\"a\"],\"cwd\":\"x\"}}", "process.cwd");
         refused(HEAD "," PROCESS ",\"user\":{\"uid\":4294967295}}}", "process.user.uid");
