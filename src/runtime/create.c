@@ -518,7 +518,7 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, Star
         int r;
 
         if (o->console_fd >= 0)
-                foreground_set_size(&b->spec.process);
+                foreground_adapt_terminal(&b->spec.process);
         r = state_save(st);
         if (r < 0)
                 return r;

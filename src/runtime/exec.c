@@ -387,7 +387,7 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
                                  "container \"%s\" keeps the groups of its caller: no others can be added",
                                  s.id);
         if (o->console_fd >= 0)
-                foreground_set_size(&process.process);
+                foreground_adapt_terminal(&process.process);
         if (process.process.terminal && !o->console_socket && o->console_fd < 0)
                 return fail_text(EINVAL, "process.terminal: needs --console-socket");
         if (!process.process.terminal && o->console_socket)

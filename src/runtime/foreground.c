@@ -68,10 +68,15 @@ static int get_size(struct winsize *ret) {
         return tty < 0 || ioctl(tty, TIOCGWINSZ, ret) < 0 ? negative_errno() : 0;
 }
 
-/** foreground_set_size - the size that the terminal of @p has from its start, unless it asks for one. */
-void foreground_set_size(SpecProcess *p) {
+/**
+ * foreground_adapt_terminal - let the terminal of @p be what our caller needs: of the size of ours, unless
+ * it asks for one, and, where our output is a file or a pipe, without the carriage returns that only a
+ * terminal wants.
+ */
+void foreground_adapt_terminal(SpecProcess *p) {
         struct winsize ws;
 
+        p->console_plain = p->terminal && !isatty(STDOUT_FILENO);
         if (!p->terminal || p->console_height > 0 || p->console_width > 0 || get_size(&ws) < 0)
                 return;
         p->console_height = ws.ws_row;

@@ -4,6 +4,6 @@
 #include "spec/spec.h"
 
 int foreground_block_signals(void);
-void foreground_set_size(SpecProcess *p);
+void foreground_adapt_terminal(SpecProcess *p);
 int foreground_receive_master(int socket_fd);
 int foreground_wait(pid_t pid, int master_fd, int notify_fd);

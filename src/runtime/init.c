@@ -193,11 +193,25 @@ static int setup_root(InitContext *c, int *ret_peer) {
         return rootfs_enter(c->spec, root_fd, !c->options->no_pivot);
 }
 
+static void end_by_signal(int sig) {
+        _exit(128 + sig);
+}
+
+/* The kernel does not let the first process of a pid namespace end of a signal that it does not handle, but
+ * who is created may be asked to go. execve() takes the handlers away. */
+static void let_signals_end_us(void) {
+        static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+
+        for (size_t i = 0; getpid() == 1 && i < ELEMENTSOF(signals); i++)
+                (void) signal(signals[i], end_by_signal);
+}
+
 /* Return: the connection of `start`, which is told that we took over, or -errno. */
 static int wait_for_start(const InitContext *c) {
         _cleanup_close_ int fd = -EBADF;
         char text[CHANNEL_TEXT_MAX];
 
+        let_signals_end_us();
         for (;;) {
                 fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
                 if (fd < 0) {

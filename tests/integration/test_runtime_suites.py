@@ -7,6 +7,7 @@ import subprocess
 
 import bundle
 from bundle import ROOT, RUNTIME, Bundle, rt
+from harness import Pty, wait_for
 
 
 def setup():
@@ -126,3 +127,46 @@ def test_mappings_without_a_namespace_have_no_effect():
     b.linux["uidMappings"] = b.linux["gidMappings"] = [{"containerID": 0, "hostID": 5, "size": 1}]
     r = b.sh("cat /proc/self/uid_map; stat -c %u /")
     assert "4294967295" in r.out and r.out.endswith("\n0\n") and "no effect" in r.err, r
+
+
+def test_a_path_is_masked_once():
+    b = Bundle("sh", "-c", "grep -c ' /masked ' /proc/self/mountinfo; grep -c ' /masked-dir ' /proc/self/mountinfo")
+    open(b.rootfs + "/masked", "w").close()
+    os.mkdir(b.rootfs + "/masked-dir")
+    b.linux["maskedPaths"] += ["/masked", "/masked-dir"] * 3
+    assert b.run().out == "1\n1\n"
+
+
+def test_who_is_created_goes_when_asked():
+    for name, number in (("TERM", 15), ("INT", 2), ("HUP", 1), ("QUIT", 3)):
+        b = Bundle("true").create()
+        rt("kill", b.id, name)
+        assert os.waitstatus_to_exitcode(b.wait()) == 128 + number
+        assert b.state()["status"] == "stopped"
+        b.delete()
+    # The payload has its own will.
+    b = Bundle("sh", "-c", "trap 'echo asked; exit 3' TERM; echo ready; while :; do sleep 0.05; done").create().start()
+    wait_for(lambda: "ready" in b.out())
+    rt("kill", b.id, "TERM")
+    assert os.waitstatus_to_exitcode(b.wait()) == 3
+    b.delete()
+    b = Bundle("grep", "SigCgt", "/proc/self/status").create().start()
+    assert b.wait() == 0 and b.out().split()[1].strip("0") == "", b.out()
+    b.delete()
+
+
+def test_lines_of_a_terminal_that_go_to_a_pipe():
+    """Carriage returns are for terminals."""
+    b = Bundle("sh", "-c", "tty; echo two")
+    b.process["terminal"] = True
+    assert b.run().raw_out == b"/dev/pts/0\ntwo\n"
+    b = Bundle("sleep", "1000").create().start()
+    assert rt("exec", "--tty", b.id, "sh", "-c", "tty; echo two").raw_out == b"/dev/pts/0\ntwo\n"
+    assert rt("exec", "--tty", b.id, "stty", "-a").raw_out.count(b" -onlcr") == 1
+    b.delete()
+    b = Bundle("sh", "-c", "tty; echo two")
+    b.process["terminal"] = True
+    b.save()
+    p = Pty(RUNTIME, "--root", ROOT, "run", "--bundle", b.path, b.id)
+    p.expect(r"/dev/pts/0\r\ntwo\r\n")
+    assert p.wait() == 0

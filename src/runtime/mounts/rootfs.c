@@ -177,6 +177,14 @@ static int make_readonly(int root_fd, const char *path) {
         return r < 0 ? fail_errno(r, "read-only path %s", path) : 0;
 }
 
+/* One mask is enough: engines add their own to those of the user. */
+static bool is_repeated(const char **first, const char **p) {
+        for (; first < p; first++)
+                if (streq(*first, *p))
+                        return true;
+        return false;
+}
+
 /**
  * rootfs_protect - read-only paths, masked paths, read-only root; after all mounts are made.
  * @null_fd: the verified null device.
@@ -191,6 +199,8 @@ int rootfs_protect(const Spec *s, int root_fd, int null_fd) {
                         return r;
         }
         for (const char **p = s->masked; p && *p; p++) {
+                if (is_repeated(s->masked, p))
+                        continue;
                 r = mask_path(isempty(s->mount_label) ? NULL : s->mount_label, root_fd, null_fd, &empty_fd,
                               *p);
                 if (r < 0)

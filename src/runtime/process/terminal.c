@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
+#include <termios.h>
 
 #include "../../basic/fd.h"
 #include "../error.h"
@@ -73,6 +74,15 @@ static int open_ptmx(int root_fd) {
         return TAKE_FD(fd);
 }
 
+static int end_lines_plainly(int master) {
+        struct termios t;
+
+        if (tcgetattr(master, &t) < 0)
+                return negative_errno();
+        t.c_oflag &= ~(tcflag_t) ONLCR;
+        return tcsetattr(master, TCSANOW, &t) < 0 ? negative_errno() : 0;
+}
+
 /**
  * terminal_open - a new pseudo terminal of the container's own devpts, with the size the spec wants.
  * @ret_master, @ret_peer: owned by the caller.
@@ -80,7 +90,7 @@ static int open_ptmx(int root_fd) {
 int terminal_open(int root_fd, const SpecProcess *p, int *ret_master, int *ret_peer) {
         struct winsize ws = { .ws_row = p->console_height, .ws_col = p->console_width };
         _cleanup_close_ int master = open_ptmx(root_fd), peer = -EBADF;
-        int unlock = 0;
+        int unlock = 0, r;
 
         if (master < 0)
                 return master;
@@ -91,6 +101,8 @@ int terminal_open(int root_fd, const SpecProcess *p, int *ret_master, int *ret_p
                 return fail_errno(errno, "terminal: open the other end");
         if (ws.ws_row > 0 && ws.ws_col > 0 && ioctl(master, TIOCSWINSZ, &ws) < 0)
                 return fail_errno(errno, "terminal: size");
+        if (p->console_plain && (r = end_lines_plainly(master)) < 0)
+                return fail_errno(r, "terminal: modes");
         *ret_master = TAKE_FD(master);
         *ret_peer = TAKE_FD(peer);
         return 0;

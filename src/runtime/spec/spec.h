@@ -73,6 +73,7 @@ typedef struct SpecRlimit {
 typedef struct SpecProcess {
         bool terminal;
         uint16_t console_height, console_width;
+        bool console_plain; /* its output goes where no terminal is: lines end in \n alone */
         uid_t uid;
         gid_t gid;
         gid_t *gids;
