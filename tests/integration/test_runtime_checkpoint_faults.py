@@ -152,9 +152,18 @@ def test_what_is_refused():
     b = Subject().create()
     assert "created state" in b.checkpoint(check=1).err
     b.start()
-    for option in ("--lazy-pages", "--status-fd=3", "--page-server=1.2.3.4:5", "--empty-ns=ipc"):
-        r = b.checkpoint(option, check=1)
-        assert option.split("=")[0] in r.err and "not supported" in r.err, r
+    assert "--empty-ns ipc is not supported" in b.checkpoint("--empty-ns=ipc", check=1).err
+    assert "--lazy-pages needs --page-server" in b.checkpoint("--lazy-pages", check=1).err
+    lazy = ("--lazy-pages", "--page-server=127.0.0.1:1")
+    assert "exclude each other" in b.checkpoint(*lazy, "--pre-dump", check=1).err
+    for server in ("1.2.3.4", ":1", "1.2.3.4:", "1.2.3.4:0", "1.2.3.4:65536", "1.2.3.4:x"):
+        assert "expected ADDRESS:PORT" in b.checkpoint("--page-server", server, check=1).err, server
+    assert "needs it" in b.checkpoint("--status-fd=1", check=1).err
+    for fd in ("-1", "x", "99999999999"):
+        assert "expected the number" in b.checkpoint(*lazy, "--status-fd=" + fd, check=1).err
+    assert "--status-fd 77: Bad file descriptor" in b.checkpoint(*lazy, "--status-fd=77", check=1).err
+    with open("/dev/null") as null:
+        assert "not open for writing" in b.checkpoint(*lazy, "--status-fd=0", check=1, stdin=null).err
     assert "expected iptables" in b.checkpoint("--network-lock=none", check=1).err
     assert "relative" in b.checkpoint("--parent-path", "/abs", check=1).err
     assert "unknown option --unknown; usage: berth-runtime checkpoint" in b.checkpoint("--unknown", check=1).err

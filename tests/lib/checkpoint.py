@@ -112,6 +112,11 @@ def criu_version():
     return tuple(int(x) for x in run("criu", "--version").out.split()[1].split("."))
 
 
+def has_capability(number):
+    with open("/proc/self/status") as f:
+        return int(f.read().split("CapEff:\t")[1].split()[0], 16) >> number & 1 == 1
+
+
 def reap_some():
     """Whether a criu of ours is left."""
     try:

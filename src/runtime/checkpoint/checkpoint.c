@@ -6,7 +6,6 @@
  */
 #include "checkpoint.h"
 
-#include <dirent.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
@@ -21,15 +20,9 @@
 #include "../namespaces/rootless.h"
 #include "criu-mounts.h"
 
-#define LOG_LEVEL 4
+#define DUMP_LOG "dump.log"
 #define MEMORY_DEVICES 1 /* the major number of null, zero, random, ... */
 #define MOUNTINFO_MAX (16 * 1024 * 1024)
-
-typedef struct ImageDir {
-        const char *path;
-        int fd;
-        bool made, touched;
-} ImageDir;
 
 /** criu_check_spec - what criu could not make again as it was is refused. Return: 0, -EPERM, -EOPNOTSUPP. */
 int criu_check_spec(const Spec *s) {
@@ -45,71 +38,6 @@ int criu_check_spec(const Spec *s) {
         if (s->n_net_devices > 0)
                 return fail_text(EOPNOTSUPP, "checkpoint and restore: linux.netDevices is not supported");
         return criu_mounts_check(s);
-}
-
-/** criu_add_common - the options that dump and restore share. */
-void criu_add_common(CriuCall *c, const CriuOptions *o, const char *log) {
-        c->images_path = o->image_path;
-        c->work_path = o->work_path ? o->work_path : o->image_path;
-        c->log = log;
-        criu_add_text(c, CRIU_LOG_FILE, log);
-        criu_add_number(c, CRIU_LOG_LEVEL, LOG_LEVEL);
-        criu_add_number(c, CRIU_CGROUP_MODE, (uint64_t) o->cgroup_mode);
-        criu_add_number(c, CRIU_TCP_ESTABLISHED, o->tcp_established);
-        criu_add_number(c, CRIU_EXT_UNIX_SK, o->ext_unix_sk);
-        criu_add_number(c, CRIU_SHELL_JOB, o->shell_job);
-        criu_add_number(c, CRIU_FILE_LOCKS, o->file_locks);
-        criu_add_number(c, CRIU_AUTO_DEDUP, o->auto_dedup);
-        if (o->empty_network)
-                criu_add_number(c, CRIU_EMPTY_NS, CLONE_NEWNET);
-        /* A device is found again by its number if its path is not there. */
-        criu_add_number(c, CRIU_EVASIVE_DEVICES, true);
-        /* The other end of a container's terminal is always outside. */
-        criu_add_number(c, CRIU_ORPHAN_PTS_MASTER, true);
-}
-
-static int open_image_dir(const CheckpointOptions *o, ImageDir *ret) {
-        struct stat st;
-        int r = 0;
-
-        ret->path = o->criu.image_path;
-        ret->made = stat(ret->path, &st) < 0 && errno == ENOENT;
-        if (ret->made)
-                r = mkdir_parents(ret->path, 0700);
-        if (r < 0)
-                return fail_errno(r, "create %s", ret->path);
-        ret->fd = open(ret->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (ret->fd < 0)
-                return fail_errno(errno, "open %s", ret->path);
-        r = o->criu.work_path ? mkdir_parents(o->criu.work_path, 0700) : 0;
-        return r < 0 ? fail_errno(r, "create %s", o->criu.work_path) : 0;
-}
-
-/* A directory that we made for nothing goes, unless criu's log is in it; in one that was there before, only
- * what would make it look like a checkpoint. */
-static void discard_images(ImageDir *d, bool own_work) {
-        if (d->touched) {
-                (void) unlinkat(d->fd, CRIU_INVENTORY, 0);
-                (void) unlinkat(d->fd, CRIU_STDIO_FILE, 0);
-        }
-        if (!d->made)
-                return;
-        if (own_work) {
-                (void) remove_tree_at(AT_FDCWD, d->path);
-                return;
-        }
-        for (DIR *dir = fdopendir(fcntl(d->fd, F_DUPFD_CLOEXEC, 3)); dir;) {
-                struct dirent *de = readdir(dir);
-
-                if (!de) {
-                        (void) closedir(dir);
-                        break;
-                }
-                if (endswith(de->d_name, ".img"))
-                        (void) unlinkat(d->fd, de->d_name, 0);
-        }
-        /* Fails if the log is in it. */
-        (void) rmdir(d->path);
 }
 
 /* A file or device (/dev/null of the host), but no terminal. */
@@ -200,7 +128,12 @@ static int add_dump_options(CriuCall *c, const CheckpointOptions *o, const Spec 
         criu_add_text(c, CRIU_PARENT_IMAGES, o->parent_path);
         if (o->pre_dump || o->parent_path)
                 criu_add_number(c, CRIU_TRACK_MEMORY, true);
-        r = criu_add_network_lock(c, o->criu.network_lock);
+        c->patient = o->criu.lazy_pages;
+        if (o->page_address)
+                criu_add_page_server(c, o->page_address, o->page_port);
+        if (o->status_fd >= 0)
+                criu_add_status_fd(c, o->status_fd);
+        r = criu_add_network_lock(c, o->criu.network_lock, true);
         if (r >= 0)
                 r = cgroup_find_mount(&cgroup_mount);
         if (r < 0)
@@ -233,11 +166,12 @@ static int dump(const CheckpointOptions *o, const State *st, ImageDir *d) {
         if (r >= 0)
                 r = criu_check_spec(&spec);
         if (r >= 0)
-                r = open_image_dir(o, d);
+                r = image_dir_make(o->criu.image_path, o->criu.work_path, DUMP_LOG, d);
         if (r < 0)
                 return r;
-        criu_add_common(&c, &o->criu, "dump.log");
-        r = add_dump_options(&c, o, &spec, st);
+        r = criu_add_common(&c, &o->criu, &spec, d, DUMP_LOG);
+        if (r >= 0)
+                r = add_dump_options(&c, o, &spec, st);
         d->touched = r >= 0;
         if (r >= 0 && !o->pre_dump)
                 r = save_stdio(&c, st, d->fd);
@@ -267,7 +201,7 @@ static int check(const CheckpointOptions *o, ContainerStatus status) {
  * Return: 0, or -errno with a message; the container runs on, or is paused as before.
  */
 int container_checkpoint(const CheckpointOptions *o) {
-        ImageDir d = { .fd = -EBADF };
+        _cleanup_image_dir_ ImageDir d = IMAGE_DIR_INIT;
         _cleanup_state_ State st = STATE_INIT;
         ContainerStatus status;
         int r;
@@ -283,12 +217,10 @@ int container_checkpoint(const CheckpointOptions *o) {
         if (r < 0) {
                 _cleanup_free_ char *message = strdup(fail_message());
 
-                if (d.fd >= 0)
-                        discard_images(&d, o->criu.work_path && !streq(o->criu.work_path, d.path));
+                image_dir_discard(&d);
                 freeze_as_before(&st, status);
                 (void) fail_text(r, "%s", strempty(message));
         }
-        (void) safe_close(d.fd);
         if (r < 0 || o->leave_running || o->pre_dump)
                 return r;
         state_done(&st); /* the lock is delete's now */

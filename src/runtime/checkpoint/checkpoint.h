@@ -3,11 +3,13 @@
 
 #include "../container.h"
 #include "criu.h"
+#include "image-dir.h"
 
 /* What checkpoint and restore have in common. */
 typedef struct CriuOptions {
         const char *image_path, *work_path;
-        bool tcp_established, ext_unix_sk, shell_job, file_locks, auto_dedup, empty_network;
+        bool tcp_established, tcp_close, tcp_skip_in_flight, ext_unix_sk, shell_job, file_locks, link_remap,
+                        auto_dedup, empty_network, lazy_pages;
         CriuCgroupMode cgroup_mode;
         CriuNetworkLock network_lock;
 } CriuOptions;
@@ -16,6 +18,9 @@ typedef struct CheckpointOptions {
         const char *root, *id, *parent_path;
         CriuOptions criu;
         bool leave_running, pre_dump;
+        const char *page_address; /* of a page server, or NULL */
+        unsigned page_port;
+        int status_fd; /* borrowed, or -EBADF */
 } CheckpointOptions;
 
 typedef struct RestoreOptions {
@@ -27,11 +32,9 @@ typedef struct RestoreOptions {
 int container_checkpoint(const CheckpointOptions *o);
 int container_restore(const RestoreOptions *o, Bundle *bundle, State *ret);
 
-/* Names in an image directory, and keys of what is given from outside again. */
-#define CRIU_STDIO_FILE "descriptors.json"
-#define CRIU_INVENTORY "inventory.img"
+/* Keys of what is given from outside again. */
 #define CRIU_NET_KEY "extRootNetNS"
 #define CRIU_PID_KEY "extRootPidNS"
 
 int criu_check_spec(const Spec *s);
-void criu_add_common(CriuCall *c, const CriuOptions *o, const char *log);
+int criu_add_common(CriuCall *c, const CriuOptions *o, const Spec *s, const ImageDir *d, const char *log);

@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,12 +26,17 @@
 #include "../channel.h"
 #include "../error.h"
 #include "../kernel-call.h"
+#include "criu-message.h"
 #include "protobuf.h"
 
 /* Between two messages criu may have to write all memory of the container. Killing it in the middle of that
  * harms the container, so this is only for a criu that hangs. */
 #define SILENCE_MAX_USEC (3600 * USEC_PER_SEC)
 #define END_MAX_USEC (30 * USEC_PER_SEC)
+/* When all is restored there is next to nothing left to do. But if memory that was to come later does not
+ * come, criu waits for ever for a first process which waits for processes that only criu can let go. */
+#define RELEASE_MAX_USEC (30 * USEC_PER_SEC)
+#define EVENT_RESTORED "post-restore"
 #define MESSAGE_MAX (64 * 1024)
 #define ENDED "criu ended without an answer"
 #define LOG_SIZE_MAX (64 * 1024 * 1024)
@@ -42,24 +48,6 @@
 #define WORK_FD 5
 #define INHERIT_FD 6
 #define FREE_FD (INHERIT_FD + CRIU_INHERIT_MAX)
-
-/* Fields of the messages around criu_opts. */
-enum { REQUEST_TYPE = 1, REQUEST_OPTIONS = 2, REQUEST_NOTIFY_SUCCESS = 3 };
-enum {
-        RESPONSE_TYPE = 1,
-        RESPONSE_SUCCESS = 2,
-        RESPONSE_RESTORE = 4,
-        RESPONSE_NOTIFY = 5,
-        RESPONSE_VERSION = 10,
-};
-enum { RESTORE_PID = 1, VERSION_MAJOR = 1, NOTIFY_EVENT = 1, NOTIFY_PID = 2, TYPE_NOTIFY = 6 };
-
-typedef struct Response {
-        uint64_t type;
-        bool success;
-        pid_t pid; /* or the major version */
-        char event[64];
-} Response;
 
 /** criu_done - release what the call owns. Descriptors are borrowed. */
 void criu_done(CriuCall *c) {
@@ -99,21 +87,49 @@ void criu_add_external(CriuCall *c, const char *fmt, ...) {
         criu_add_text(c, CRIU_EXTERNAL, text);
 }
 
+/* Return: the number that @fd will have in criu, or -E2BIG, which is noted. */
+static int add_descriptor(CriuCall *c, int fd) {
+        if (c->n_inherit >= CRIU_INHERIT_MAX) {
+                note(c, -E2BIG);
+                return -E2BIG;
+        }
+        c->inherit[c->n_inherit] = fd;
+        return INHERIT_FD + (int) c->n_inherit++;
+}
+
 /** criu_add_inherit - what @key was at the checkpoint is @fd (borrowed) now. */
 void criu_add_inherit(CriuCall *c, int fd, const char *key) {
         _cleanup_buffer_ Buffer b = BUFFER_INIT(16 * 1024);
-        int r;
+        int number, r;
 
-        if (c->n_inherit >= CRIU_INHERIT_MAX) {
-                note(c, -E2BIG);
+        number = add_descriptor(c, fd);
+        if (number < 0)
                 return;
-        }
         r = pb_add_text(&b, 1, key);
         if (r >= 0)
-                r = pb_add_number(&b, 2, INHERIT_FD + c->n_inherit);
+                r = pb_add_number(&b, 2, (uint64_t) number);
         if (r >= 0)
                 r = pb_add_bytes(&c->options, CRIU_INHERIT_FD, b.data, b.size);
-        c->inherit[c->n_inherit++] = fd;
+        note(c, r);
+}
+
+/** criu_add_status_fd - criu writes a zero byte to @fd (borrowed) once it can be asked for pages. */
+void criu_add_status_fd(CriuCall *c, int fd) {
+        int number = add_descriptor(c, fd);
+
+        if (number >= 0)
+                criu_add_number(c, CRIU_STATUS_FD, (uint64_t) number);
+}
+
+/** criu_add_page_server - where pages go to, or, with lazy pages, where criu waits for who wants them. */
+void criu_add_page_server(CriuCall *c, const char *address, unsigned port) {
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(16 * 1024);
+        int r = pb_add_text(&b, 1, address);
+
+        if (r >= 0)
+                r = pb_add_number(&b, 2, port);
+        if (r >= 0)
+                r = pb_add_bytes(&c->options, CRIU_PAGE_SERVER, b.data, b.size);
         note(c, r);
 }
 
@@ -141,39 +157,6 @@ void criu_add_cgroup_root(CriuCall *c, const char *path) {
         note(c, r);
 }
 
-/* In PATH, then where distributions put it. Return: an owned path, NULL if there is none (or no memory). */
-static char *find_program(const char *name) {
-        static const char fallback[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        const char *const lists[] = { strempty(getenv("PATH")), fallback };
-
-        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
-                for (const char *p = lists[i]; *p;) {
-                        const char *end = strchrnul(p, ':');
-                        _cleanup_free_ char *path = str_printf("%.*s/%s", (int) (end - p), p, name);
-
-                        if (path && path[0] == '/' && end > p && access(path, X_OK) >= 0)
-                                return TAKE_PTR(path);
-                        p = *end ? end + 1 : end;
-                }
-        return NULL;
-}
-
-/**
- * criu_find - where criu is.
- * @ret: owned by the caller.
- *
- * Return: 0, or -ENOENT with a message.
- */
-int criu_find(char **ret) {
-        char *path = find_program("criu");
-
-        if (!path)
-                return fail_text(ENOENT,
-                                 "criu is not on PATH: checkpoint and restore need the package criu");
-        *ret = path;
-        return 0;
-}
-
 /* First out of the way: a number may be taken by one that has its turn later. */
 static int place_descriptors(const CriuCall *c, const int own[3]) {
         int fds[FREE_FD];
@@ -184,7 +167,7 @@ static int place_descriptors(const CriuCall *c, const int own[3]) {
                 if (fds[i] < 0)
                         return fail_errno(errno, "descriptors for criu");
         }
-        if (sys_close_range(SOCKET_FD, FREE_FD - 1, CLOSE_RANGE_CLOEXEC) < 0)
+        if (sys_close_range(SOCKET_FD, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
                 return fail_errno(errno, "close_range");
         for (size_t i = 0; i < n; i++)
                 if (dup2(fds[i], SOCKET_FD + (int) i) < 0)
@@ -207,14 +190,29 @@ static int make_socket(int report_fd) {
         return n < 0 ? fail_errno((int) n, "socket for criu") : ends[0];
 }
 
+/* Whether what @path names now is what was looked at before. */
+static int open_again(const char *path, int before) {
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        struct stat a, b;
+
+        if (fd < 0 || before < 0)
+                return fd < 0 ? fail_errno(errno, "open %s", path) : fd;
+        if (fstat(fd, &a) < 0 || fstat(before, &b) < 0)
+                return fail_errno(errno, "stat %s", path);
+        return a.st_dev == b.st_dev && a.st_ino == b.st_ino ?
+                       fd :
+                       fail_text(ESTALE, "%s became another directory meanwhile", path);
+}
+
 static int open_own(const CriuCall *c, int report_fd, int own[3]) {
         const char *const paths[] = { c->images_path, c->work_path };
+        const int before[] = { c->images_fd, c->work_fd };
 
         own[0] = make_socket(report_fd);
         for (size_t i = 0; own[0] >= 0 && i < ELEMENTSOF(paths); i++) {
-                own[i + 1] = open(paths[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                own[i + 1] = open_again(paths[i], before[i]);
                 if (own[i + 1] < 0)
-                        return fail_errno(errno, "open %s", paths[i]);
+                        return own[i + 1];
         }
         return own[0] < 0 ? own[0] : 0;
 }
@@ -305,54 +303,17 @@ static int start(CriuCall *c, int *ret_socket) {
         return (int) pid;
 }
 
-static int parse_inner(Response *a, const PbField *f, unsigned event_field, unsigned pid_field) {
-        PbReader r = { f->data, f->data + f->size };
-        PbField g;
-        int q;
-
-        while ((q = pb_next(&r, &g)) > 0)
-                if (g.number == event_field && g.data)
-                        (void) snprintf(a->event, sizeof(a->event), "%.*s", (int) MIN(g.size, (size_t) 63),
-                                        g.data);
-                else if (g.number == pid_field && !g.data)
-                        a->pid = (pid_t) g.value;
-        return q;
-}
-
-static int parse_response(const char *data, size_t size, Response *ret) {
-        PbReader r = { data, data + size };
-        Response a = {};
-        PbField f;
-        int q;
-
-        while ((q = pb_next(&r, &f)) > 0) {
-                if (f.number == RESPONSE_TYPE)
-                        a.type = f.value;
-                else if (f.number == RESPONSE_SUCCESS)
-                        a.success = f.value != 0;
-                else if (f.number == RESPONSE_NOTIFY && f.data)
-                        q = parse_inner(&a, &f, NOTIFY_EVENT, NOTIFY_PID);
-                else if (f.number == RESPONSE_RESTORE && f.data)
-                        q = parse_inner(&a, &f, 0, RESTORE_PID);
-                else if (f.number == RESPONSE_VERSION && f.data)
-                        q = parse_inner(&a, &f, 0, VERSION_MAJOR);
-                if (q < 0)
-                        break;
-        }
-        if (q < 0)
-                return fail_errno(q, "answer of criu");
-        *ret = a;
-        return 0;
-}
-
 /* @other may be -EBADF: its being readable ends the wait too. */
 static int wait_readable(int fd, int other, usec_t limit) {
         struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = other, .events = POLLIN } };
-        usec_t until = now_monotonic() + limit;
+        usec_t until = limit == USEC_INFINITY ? USEC_INFINITY : now_monotonic() + limit;
 
         for (;;) {
                 usec_t now = now_monotonic();
-                int n = poll(p, ELEMENTSOF(p), now >= until ? 0 : (int) ((until - now) / USEC_PER_MSEC) + 1);
+                int n = poll(p, ELEMENTSOF(p),
+                             until == USEC_INFINITY ? -1 :
+                             now >= until           ? 0 :
+                                                      (int) ((until - now) / USEC_PER_MSEC) + 1);
 
                 if (n > 0)
                         return 0;
@@ -376,11 +337,11 @@ static int send_request(int fd, CriuRequest type, const Buffer *options) {
         return r < 0 ? fail_errno(r, "send the request to criu") : 0;
 }
 
-static int answer_notify(const CriuCall *c, int fd, const Response *a, int passed_fd) {
+static int answer_notify(const CriuCall *c, int fd, const CriuResponse *a, int passed_fd) {
         _cleanup_buffer_ Buffer b = BUFFER_INIT(64);
         int r = c->notify ? c->notify(c->userdata, a->event, a->pid, passed_fd) : 0, q;
 
-        q = pb_add_number(&b, REQUEST_TYPE, TYPE_NOTIFY);
+        q = pb_add_number(&b, REQUEST_TYPE, CRIU_TYPE_NOTIFY);
         if (q >= 0)
                 q = pb_add_number(&b, REQUEST_NOTIFY_SUCCESS, r >= 0);
         if (q >= 0 && send(fd, b.data, b.size, MSG_NOSIGNAL) < 0)
@@ -392,57 +353,70 @@ static int answer_notify(const CriuCall *c, int fd, const Response *a, int passe
         return q < 0 ? fail_errno(q, "answer criu") : 0;
 }
 
-/*
- * One message of criu. A failed notification is remembered in *failed while criu undoes what it did.
- * Return: 1 when the request is done, 0 to go on, -errno.
- */
-static int serve_one(const CriuCall *c, int fd, int pidfd, CriuRequest type, int *failed, pid_t *ret_pid) {
+/* A request that criu works on. */
+typedef struct Serving {
+        const CriuCall *call;
+        int fd, pidfd;
+        CriuRequest type;
+        int failed; /* the first notification that did, remembered while criu undoes what it did */
+        bool restored;
+        CriuResponse last;
+} Serving;
+
+static usec_t silence_max(const Serving *s) {
+        return s->restored ? RELEASE_MAX_USEC : s->call->patient ? USEC_INFINITY : SILENCE_MAX_USEC;
+}
+
+/* One message of criu. Return: 1 when the request is done, 0 to go on, -errno. */
+static int serve_one(Serving *s) {
         _cleanup_free_ char *data = malloc(MESSAGE_MAX);
         _cleanup_close_ int passed = -EBADF;
+        CriuResponse *a = &s->last;
         size_t n_fds = 1;
-        Response a;
         ssize_t n;
         int r;
 
         if (!data)
                 return -ENOMEM;
-        r = wait_readable(fd, pidfd, SILENCE_MAX_USEC);
+        r = wait_readable(s->fd, s->pidfd, silence_max(s));
         if (r < 0)
-                return *failed < 0 ? *failed : fail_errno(r, "wait for criu");
+                return s->failed < 0 ? s->failed : fail_errno(r, "wait for criu");
         /* Half restored processes may hold criu's end open when criu itself is gone. */
-        n = recv_with_fds(fd, data, MESSAGE_MAX, &passed, &n_fds, MSG_DONTWAIT);
+        n = recv_with_fds(s->fd, data, MESSAGE_MAX, &passed, &n_fds, MSG_DONTWAIT);
         if (n == -EAGAIN || n == -ECONNRESET)
                 n = 0;
         if (n_fds == 0)
                 passed = -EBADF;
-        if (*failed < 0 && n <= 0)
-                return *failed;
+        if (s->failed < 0 && n <= 0)
+                return s->failed;
         if (n < 0)
                 return fail_errno((int) n, "receive from criu");
         if (n == 0)
                 return fail_text(EPIPE, ENDED);
-        r = parse_response(data, (size_t) n, &a);
-        if (r < 0 || *failed < 0)
-                return r < 0 ? r : *failed;
-        if (a.type == TYPE_NOTIFY) {
-                *failed = answer_notify(c, fd, &a, passed);
+        r = criu_response_parse(data, (size_t) n, a);
+        if (r < 0 || s->failed < 0)
+                return r < 0 ? fail_errno(r, "answer of criu") : s->failed;
+        if (a->type == CRIU_TYPE_NOTIFY) {
+                s->restored = s->restored || streq(a->event, EVENT_RESTORED);
+                s->failed = answer_notify(s->call, s->fd, a, passed);
                 return 0;
         }
-        if (!a.success)
+        if (!a->success)
                 return fail_text(EIO, "criu failed");
-        if (a.type != (uint64_t) type)
-                return fail_text(EPROTO, "criu sent an answer of type %u", (unsigned) a.type);
-        if (ret_pid)
-                *ret_pid = a.pid;
+        if (a->type != (uint64_t) s->type)
+                return fail_text(EPROTO, "criu sent an answer of type %u", (unsigned) a->type);
         return 1;
 }
 
 /* "(00.112) Error (criu/mount.c:12): text": what is behind the time, if the line is an error that says
  * something. The last line of a failed log only says that it failed. */
 static const char *error_of_line(const char *line, const char *end) {
-        static const char word[] = "Error (";
-        const char *p = memmem(line, (size_t) (end - line), word, sizeof(word) - 1);
+        static const char word[] = "Error (", connect[] = ") Can't connect to server ";
+        const char *p = memmem(line, (size_t) (end - line), word, sizeof(word) - 1), *q;
 
+        q = memmem(line, (size_t) (end - line), connect, sizeof(connect) - 1);
+        if (q)
+                return q + 2;
         if (!p || memmem(p, (size_t) (end - p), " FAILED.", 8) ||
             memmem(p, (size_t) (end - p), "RLIMIT_NOFILE", 13))
                 return NULL;
@@ -476,8 +450,8 @@ static int explain(const CriuCall *c, int error) {
                          (int) (ends[1] - last[1]), last[1]);
 }
 
-static void end_criu(pid_t pid, int pidfd) {
-        if (wait_readable(pidfd, -EBADF, END_MAX_USEC) < 0)
+static void end_criu(pid_t pid, int pidfd, bool hangs) {
+        if (hangs || wait_readable(pidfd, -EBADF, END_MAX_USEC) < 0)
                 (void) kill(pid, SIGKILL);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
                 ;
@@ -485,14 +459,15 @@ static void end_criu(pid_t pid, int pidfd) {
 
 /**
  * criu_perform - let criu do what was asked for.
- * @ret_pid: the restored process, a child of ours; NULL for other requests.
+ * @ret: its last answer, with the restored process, a child of ours; may be NULL.
  *
  * Return: 0, or -errno with a message that has criu's reason.
  */
-int criu_perform(CriuCall *c, CriuRequest type, pid_t *ret_pid) {
+int criu_perform(CriuCall *c, CriuRequest type, CriuResponse *ret) {
         _cleanup_close_ int fd = -EBADF, pidfd = -EBADF;
-        int failed = 0, r;
+        Serving s = { .call = c, .type = type };
         pid_t pid;
+        int r;
 
         criu_add_number(c, CRIU_IMAGES_FD, IMAGES_FD);
         criu_add_number(c, CRIU_WORK_FD, WORK_FD);
@@ -503,51 +478,17 @@ int criu_perform(CriuCall *c, CriuRequest type, pid_t *ret_pid) {
                 return r;
         pidfd = sys_pidfd_open(pid);
         r = pidfd < 0 ? fail_errno(errno, "pidfd of criu") : send_request(fd, type, &c->options);
+        s.fd = fd;
+        s.pidfd = pidfd;
         if (r >= 0)
-                while ((r = serve_one(c, fd, pidfd, type, &failed, ret_pid)) == 0)
+                while ((r = serve_one(&s)) == 0)
                         ;
         fd = safe_close(fd);
-        end_criu(pid, pidfd);
-        if (r >= 0)
+        end_criu(pid, pidfd, r == -ETIMEDOUT && s.failed >= 0);
+        if (r >= 0) {
+                if (ret)
+                        *ret = s.last;
                 return 0;
-        return failed < 0 || !c->log ? r : explain(c, r);
-}
-
-static int major_version(int *ret) {
-        _cleanup_criu_ CriuCall c = CRIU_CALL_INIT;
-        pid_t major = 0;
-        int r;
-
-        c.images_path = c.work_path = "/";
-        r = criu_perform(&c, CRIU_VERSION, &major);
-        if (r >= 0)
-                *ret = (int) major;
-        return r;
-}
-
-/**
- * criu_add_network_lock - the way to lock the network. Without iptables, criu's default, only nftables are
- * left; but criu 3 forgets to unlock with them what it restores.
- *
- * Return: 0, or -errno with a message.
- */
-int criu_add_network_lock(CriuCall *c, CriuNetworkLock lock) {
-        _cleanup_free_ char *iptables = NULL;
-        int major, r;
-
-        if (lock == CRIU_LOCK_AUTO) {
-                iptables = find_program("ip6tables-restore");
-                if (iptables)
-                        return 0;
-                r = major_version(&major);
-                if (r < 0)
-                        return r;
-                if (major < 4)
-                        return fail_text(ENOENT,
-                                         "checkpoint: criu %d needs iptables, which are not installed",
-                                         major);
-                lock = CRIU_LOCK_NFTABLES;
         }
-        criu_add_number(c, CRIU_NETWORK_LOCK, lock);
-        return 0;
+        return s.failed < 0 || !c->log ? r : explain(c, r);
 }

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include "../../basic/buffer.h"
+#include "criu-message.h"
 
 /* Field numbers of criu's criu_opts message, those that we use. */
 typedef enum CriuOption {
@@ -17,6 +18,7 @@ typedef enum CriuOption {
         CRIU_FILE_LOCKS = 8,
         CRIU_LOG_LEVEL = 9,
         CRIU_LOG_FILE = 10,
+        CRIU_PAGE_SERVER = 11,
         CRIU_NOTIFY = 12,
         CRIU_ROOT = 13,
         CRIU_PARENT_IMAGES = 14,
@@ -32,7 +34,12 @@ typedef enum CriuOption {
         CRIU_EMPTY_NS = 38,
         CRIU_JOIN_NS = 39,
         CRIU_FREEZE_CGROUP = 44,
+        CRIU_TCP_SKIP_IN_FLIGHT = 46,
+        CRIU_LAZY_PAGES = 48,
+        CRIU_STATUS_FD = 49,
         CRIU_ORPHAN_PTS_MASTER = 50,
+        CRIU_CONFIG_FILE = 51,
+        CRIU_TCP_CLOSE = 52,
         CRIU_LSM_PROFILE = 53,
         CRIU_LSM_MOUNT_CONTEXT = 63,
         CRIU_NETWORK_LOCK = 64,
@@ -64,6 +71,10 @@ typedef enum CriuNetworkLock {
 
 #define CRIU_INHERIT_MAX 16
 
+/* Older ones skip, without a word, an option that they do not know. The rarer options need at least this
+ * one, the oldest that is in a supported distribution. */
+#define CRIU_FLOOR CRIU_VERSION_OF(3, 16, 1)
+
 /*
  * One request to criu: fill it with the criu_add_ functions, then criu_perform() it. Errors of the former
  * are kept and reported by the latter, so nobody has to look at each.
@@ -72,9 +83,11 @@ typedef struct CriuCall {
         Buffer options;
         int error; /* the first of criu_add_ */
         const char *images_path, *work_path;
+        int images_fd, work_fd; /* what they have to be (borrowed), or -EBADF */
         const char *log; /* name of criu's log in work_path */
         int inherit[CRIU_INHERIT_MAX];
         size_t n_inherit;
+        bool patient; /* others decide how long it takes */
 
         /* Called when the process that becomes criu waits to go on, before the request is made; it may add
          * options, but no descriptors. May be NULL. */
@@ -88,7 +101,8 @@ typedef struct CriuCall {
         void *userdata;
 } CriuCall;
 
-#define CRIU_CALL_INIT ((CriuCall) { .options = BUFFER_INIT(4 * 1024 * 1024) })
+#define CRIU_CALL_INIT \
+        ((CriuCall){ .options = BUFFER_INIT(4 * 1024 * 1024), .images_fd = -EBADF, .work_fd = -EBADF })
 
 void criu_done(CriuCall *c);
 #define _cleanup_criu_ _cleanup_(criu_done)
@@ -98,7 +112,12 @@ void criu_add_text(CriuCall *c, CriuOption option, const char *text);
 void criu_add_external(CriuCall *c, const char *fmt, ...) _printf_(2, 3);
 void criu_add_inherit(CriuCall *c, int fd, const char *key);
 void criu_add_join(CriuCall *c, const char *ns, const char *path);
-int criu_add_network_lock(CriuCall *c, CriuNetworkLock lock);
+void criu_add_status_fd(CriuCall *c, int fd);
+void criu_add_page_server(CriuCall *c, const char *address, unsigned port);
 void criu_add_cgroup_root(CriuCall *c, const char *path);
+int criu_perform(CriuCall *c, CriuRequest type, CriuResponse *ret);
+
+/* criu-ability.c */
 int criu_find(char **ret);
-int criu_perform(CriuCall *c, CriuRequest type, pid_t *ret_pid);
+int criu_require(unsigned version, const char *what);
+int criu_add_network_lock(CriuCall *c, CriuNetworkLock lock, bool dump);

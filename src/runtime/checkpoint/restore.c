@@ -27,19 +27,20 @@
 #include "../seccomp/seccomp-cache.h"
 #include "criu-mounts.h"
 
-#define STDIO_SIZE_MAX (64 * 1024)
+#define RESTORE_LOG "restore.log"
 
 typedef struct Restore {
         const RestoreOptions *options;
         Bundle *bundle;
         State *state;
         Undo *undo;
-        int images_fd, cgroup_fd, console_fd, net_fd, pid_ns_fd;
+        ImageDir images;
+        int cgroup_fd, console_fd, net_fd, pid_ns_fd;
         bool terminal_sent;
 } Restore;
 
 static void restore_close(Restore *x) {
-        (void) safe_close(x->images_fd);
+        image_dir_done(&x->images);
         (void) safe_close(x->cgroup_fd);
         (void) safe_close(x->net_fd);
         (void) safe_close(x->pid_ns_fd);
@@ -142,6 +143,8 @@ static int on_notify(void *userdata, const char *event, pid_t pid, int fd) {
         Restore *x = userdata;
         int r;
 
+        if (pid == 0 && (streq(event, "setup-namespaces") || streq(event, "post-restore")))
+                return fail_text(EPROTO, "criu named no process at %s", event);
         if (streq(event, "setup-namespaces"))
                 return run_hooks(x, pid);
         if (streq(event, "post-restore"))
@@ -156,24 +159,14 @@ static int on_notify(void *userdata, const char *event, pid_t pid, int fd) {
 }
 
 /* What the first process had as stdin, stdout and stderr and that came from outside is ours now. */
-static int inherit_stdio(CriuCall *c, int images_fd) {
-        _cleanup_json_ json_object *list = NULL;
-        int r;
+static int inherit_stdio(CriuCall *c, const ImageDir *d) {
+        _cleanup_stdio_names_ StdioNames n = {};
+        int r = stdio_names_load(d, &n);
 
-        r = json_load_at(images_fd, CRIU_STDIO_FILE, STDIO_SIZE_MAX, &list);
-        if (r < 0)
-                return fail_errno(r, "read " CRIU_STDIO_FILE);
-        if (!json_object_is_type(list, json_type_array))
-                return fail_text(EBADMSG, CRIU_STDIO_FILE ": expected a list");
-        for (int fd = 0; fd < 3; fd++) {
-                json_object *v = json_object_array_get_idx(list, (size_t) fd);
-                const char *name = v ? json_object_get_string(v) : NULL;
-
-                if (name && (startswith(name, "pipe:[") || startswith(name, "file[") ||
-                             startswith(name, "socket:[")))
-                        criu_add_inherit(c, fd, name);
-        }
-        return 0;
+        for (int fd = 0; r >= 0 && fd < STDIO_NAMES; fd++)
+                if (n.names[fd])
+                        criu_add_inherit(c, fd, n.names[fd]);
+        return r;
 }
 
 static int open_namespace(CriuCall *c, const SpecNamespace *ns, const char *key, int *ret_fd) {
@@ -203,30 +196,36 @@ static int add_namespaces(CriuCall *c, Restore *x) {
 static int run_criu(Restore *x) {
         _cleanup_criu_ CriuCall c = CRIU_CALL_INIT;
         const RestoreOptions *o = x->options;
-        pid_t pid = 0;
+        CriuResponse answer = {};
         int r;
 
         c.started = enter_cgroup;
         c.prepare = prepare_criu;
         c.notify = on_notify;
         c.userdata = x;
-        criu_add_common(&c, &o->criu, "restore.log");
+        r = criu_add_common(&c, &o->criu, &x->bundle->spec, &x->images, RESTORE_LOG);
+        if (r >= 0)
+                r = criu_add_network_lock(&c, o->criu.network_lock, false);
+        if (r >= 0 && o->lsm_profile)
+                r = criu_require(CRIU_FLOOR, "--lsm-profile");
+        if (r >= 0 && o->lsm_mount_context)
+                r = criu_require(CRIU_FLOOR, "--lsm-mount-context");
+        if (r < 0)
+                return r;
         criu_add_text(&c, CRIU_ROOT, x->state->rootfs);
         criu_add_number(&c, CRIU_NOTIFY, true);
         criu_add_number(&c, CRIU_RESTORE_SIBLING, true);
-        if (o->criu.network_lock != CRIU_LOCK_AUTO)
-                criu_add_number(&c, CRIU_NETWORK_LOCK, o->criu.network_lock);
         criu_add_text(&c, CRIU_LSM_PROFILE, o->lsm_profile);
         criu_add_text(&c, CRIU_LSM_MOUNT_CONTEXT, o->lsm_mount_context);
-        r = inherit_stdio(&c, x->images_fd);
+        r = inherit_stdio(&c, &x->images);
         if (r >= 0)
                 r = criu_mounts_restore(&c, &x->bundle->spec, x->state);
         if (r >= 0)
                 r = add_namespaces(&c, x);
         if (r >= 0)
-                r = criu_perform(&c, CRIU_RESTORE, &pid);
-        if (r >= 0 && pid != x->state->pid)
-                return fail_text(EPROTO, "criu restored process %d but announced %d", (int) pid,
+                r = criu_perform(&c, CRIU_RESTORE, &answer);
+        if (r >= 0 && answer.pid != x->state->pid)
+                return fail_text(EPROTO, "criu restored process %d but announced %d", (int) answer.pid,
                                  (int) x->state->pid);
         return r;
 }
@@ -280,7 +279,7 @@ static void undo_restore(Restore *x) {
 
 /*
  * Processes of a user namespace open images while they already are in it, where root of the host's directory
- * counts for nothing: they get the right to search it, by their group.
+ * counts for nothing: they get the right to search it, by their group, and no other.
  */
 static int admit_user_namespace(const Restore *x) {
         const Spec *s = &x->bundle->spec;
@@ -291,8 +290,8 @@ static int admit_user_namespace(const Restore *x) {
 
                 if (m->inside != 0 || m->size == 0)
                         continue;
-                if (fstat(x->images_fd, &sb) < 0 || fchown(x->images_fd, (uid_t) -1, m->outside) < 0 ||
-                    fchmod(x->images_fd, (sb.st_mode & 07777) | S_IXGRP) < 0)
+                if (fstat(x->images.fd, &sb) < 0 || fchown(x->images.fd, (uid_t) -1, m->outside) < 0 ||
+                    fchmod(x->images.fd, (sb.st_mode & 07707) | S_IXGRP) < 0)
                         return fail_errno(errno, "access of the user namespace to %s",
                                           x->options->criu.image_path);
         }
@@ -303,13 +302,10 @@ static int open_images(Restore *x) {
         const CriuOptions *o = &x->options->criu;
         int r;
 
-        x->images_fd = open(o->image_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (x->images_fd < 0)
-                return fail_errno(errno, "open %s", o->image_path);
-        if (faccessat(x->images_fd, CRIU_INVENTORY, F_OK, 0) < 0)
-                return fail_text(ENOENT, "%s has no checkpoint: there is no " CRIU_INVENTORY, o->image_path);
-        r = o->work_path ? mkdir_parents(o->work_path, 0700) : 0;
-        return r < 0 ? fail_errno(r, "create %s", o->work_path) : admit_user_namespace(x);
+        r = image_dir_open(o->image_path, o->work_path, RESTORE_LOG, &x->images);
+        if (r >= 0 && o->lazy_pages)
+                r = image_dir_await_pages(&x->images);
+        return r < 0 ? r : admit_user_namespace(x);
 }
 
 static int check(Restore *x) {
@@ -335,7 +331,7 @@ static int check(Restore *x) {
 int container_restore(const RestoreOptions *o, Bundle *bundle, State *ret) {
         _cleanup_state_ State st = STATE_INIT;
         Undo u = { .root = o->create.root, .id = o->create.id, .pidfd = -EBADF, .st = &st };
-        Restore x = { .options = o, .bundle = bundle, .state = &st, .undo = &u, .images_fd = -EBADF,
+        Restore x = { .options = o, .bundle = bundle, .state = &st, .undo = &u, .images = IMAGE_DIR_INIT,
                       .cgroup_fd = -EBADF, .console_fd = o->create.console_fd, .net_fd = -EBADF,
                       .pid_ns_fd = -EBADF };
         int r;

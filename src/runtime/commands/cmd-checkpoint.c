@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* checkpoint and restore: their options. */
+#include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -38,6 +40,9 @@ enum {
         OPT_STATUS_FD,
         OPT_PAGE_SERVER,
         OPT_NETWORK_LOCK,
+        OPT_TCP_CLOSE,
+        OPT_TCP_SKIP_IN_FLIGHT,
+        OPT_LINK_REMAP,
 };
 
 #define COMMON_OPTIONS                                                    \
@@ -51,6 +56,9 @@ enum {
         { "empty-ns", required_argument, NULL, OPT_EMPTY_NS },            \
         { "auto-dedup", no_argument, NULL, OPT_AUTO_DEDUP },              \
         { "lazy-pages", no_argument, NULL, OPT_LAZY_PAGES },              \
+        { "tcp-close", no_argument, NULL, OPT_TCP_CLOSE },                \
+        { "tcp-skip-in-flight", no_argument, NULL, OPT_TCP_SKIP_IN_FLIGHT }, \
+        { "link-remap", no_argument, NULL, OPT_LINK_REMAP },              \
         { "network-lock", required_argument, NULL, OPT_NETWORK_LOCK }
 
 static const struct option checkpoint_options[] = {
@@ -83,6 +91,9 @@ static const struct option restore_options[] = {
         "  --tcp-established        with open TCP connections\n"                              \
         "  --ext-unix-sk            with unix sockets whose other end is outside\n"           \
         "  --shell-job              with a session or terminal of outside\n"                  \
+        "  --tcp-close              close open TCP connections\n"                             \
+        "  --tcp-skip-in-flight     leave out TCP connections that are not established yet\n" \
+        "  --link-remap             link open files that were removed to a name again\n"      \
         "  --file-locks             with locks on files\n"                                    \
         "  --auto-dedup             drop pages from older images that newer ones have\n"      \
         "  --manage-cgroups-mode soft|full|strict|ignore  what happens to cgroups (soft)\n"   \
@@ -92,7 +103,10 @@ static const struct option restore_options[] = {
 const char checkpoint_help[] = COMMON_HELP
         "  --leave-running          let the container run on\n"
         "  --pre-dump               only memory; the container runs on\n"
-        "  --parent-path DIR        an earlier pre-dump, relative to the image directory\n";
+        "  --parent-path DIR        an earlier pre-dump, relative to the image directory\n"
+        "  --page-server ADDR:PORT  send memory to the page server there\n"
+        "  --lazy-pages             wait on --page-server for who wants the memory\n"
+        "  --status-fd FD           write a zero byte to FD when --lazy-pages is ready\n";
 
 const char restore_help[] = COMMON_HELP
         "  -b, --bundle DIR         the bundle (default .)\n"
@@ -101,6 +115,7 @@ const char restore_help[] = COMMON_HELP
         "  --console-socket SOCKET  send the terminal to SOCKET\n"
         "  --no-subreaper           do not adopt the container's orphans\n"
         "  --keep                   do not delete the container at its end\n"
+        "  --lazy-pages             memory comes later, from criu lazy-pages in the work directory\n"
         "  --lsm-profile TYPE:NAME  another AppArmor profile or SELinux label\n"
         "  --lsm-mount-context TEXT another SELinux context for mounts\n";
 
@@ -170,21 +185,69 @@ static int parse_common(int c, char **argv, CriuOptions *o) {
         case OPT_NETWORK_LOCK:
                 return parse_network_lock(optarg, &o->network_lock);
         case OPT_LAZY_PAGES:
-        case OPT_STATUS_FD:
-        case OPT_PAGE_SERVER:
-                return fail_text(EOPNOTSUPP, "%s: --%s is not supported", argv[0],
-                                 c == OPT_LAZY_PAGES ? "lazy-pages" :
-                                 c == OPT_STATUS_FD  ? "status-fd" :
-                                                       "page-server");
+                o->lazy_pages = true;
+                return 0;
+        case OPT_TCP_CLOSE:
+                o->tcp_close = true;
+                return 0;
+        case OPT_TCP_SKIP_IN_FLIGHT:
+                o->tcp_skip_in_flight = true;
+                return 0;
+        case OPT_LINK_REMAP:
+                o->link_remap = true;
+                return 0;
         default:
                 unknown = str_concat("unknown option ", argv[optind - 1]);
                 return command_usage(argv[0], unknown);
         }
 }
 
+/* ADDRESS:PORT; an address with colons is in brackets. The text is changed. */
+static int parse_page_server(char *s, CheckpointOptions *o) {
+        char *colon = strrchr(s, ':');
+        size_t n = colon ? (size_t) (colon - s) : 0;
+        uint64_t port;
+
+        if (n == 0 || parse_u64(colon + 1, UINT16_MAX, &port) < 0 || port == 0)
+                return fail_text(EINVAL, "--page-server \"%s\": expected ADDRESS:PORT", s);
+        if (n > 2 && s[0] == '[' && colon[-1] == ']') {
+                colon--;
+                s++;
+        }
+        *colon = 0;
+        o->page_address = s;
+        o->page_port = (unsigned) port;
+        return 0;
+}
+
+static int parse_status_fd(const char *s, int *ret) {
+        uint64_t fd;
+        int flags;
+
+        if (parse_u64(s, INT_MAX, &fd) < 0)
+                return fail_text(EINVAL, "--status-fd \"%s\": expected the number of a descriptor", s);
+        flags = fcntl((int) fd, F_GETFL);
+        if (flags < 0)
+                return fail_errno(errno, "--status-fd %s", s);
+        if ((flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH))
+                return fail_text(EBADF, "--status-fd %s: is not open for writing", s);
+        *ret = (int) fd;
+        return 0;
+}
+
+static int check_lazy(const CheckpointOptions *o) {
+        if (o->criu.lazy_pages && !o->page_address)
+                return fail_text(EINVAL, "--lazy-pages needs --page-server: where its pages can be had");
+        if (o->criu.lazy_pages && o->pre_dump)
+                return fail_text(EINVAL, "--lazy-pages and --pre-dump exclude each other");
+        if (o->status_fd >= 0 && !o->criu.lazy_pages)
+                return fail_text(EINVAL, "--status-fd tells when --lazy-pages is ready, and needs it");
+        return 0;
+}
+
 /** cmd_checkpoint - berth-runtime checkpoint. */
 int cmd_checkpoint(const Globals *g, int argc, char **argv) {
-        CheckpointOptions o = { .root = g->root, .criu = { .image_path = DEFAULT_IMAGES,
+        CheckpointOptions o = { .root = g->root, .status_fd = -EBADF, .criu = { .image_path = DEFAULT_IMAGES,
                                                            .cgroup_mode = CRIU_CGROUP_SOFT } };
         int c, r;
 
@@ -200,12 +263,24 @@ int cmd_checkpoint(const Globals *g, int argc, char **argv) {
                 case OPT_PRE_DUMP:
                         o.pre_dump = true;
                         break;
+                case OPT_PAGE_SERVER:
+                        r = parse_page_server(optarg, &o);
+                        if (r < 0)
+                                return r;
+                        break;
+                case OPT_STATUS_FD:
+                        r = parse_status_fd(optarg, &o.status_fd);
+                        if (r < 0)
+                                return r;
+                        break;
                 default:
                         r = parse_common(c, argv, &o.criu);
                         if (r < 0)
                                 return r;
                 }
         r = command_single_id(argc, argv, optind, &o.id);
+        if (r >= 0)
+                r = check_lazy(&o);
         return r < 0 ? r : container_checkpoint(&o);
 }
 
