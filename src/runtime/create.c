@@ -49,6 +49,7 @@
 #include "process/sched-attr.h"
 #include "process/sysctl.h"
 #include "process/terminal.h"
+#include "runtime-log.h"
 #include "seccomp/seccomp-cache.h"
 #include "systemd/systemd-cgroup.h"
 
@@ -233,7 +234,7 @@ static _Noreturn void child_main(InitContext *c, int parent_end) {
         r = init_run(c);
         if (c->channel_fd >= 0)
                 (void) channel_send(c->channel_fd, CHANNEL_ERROR,
-                                    isempty(fail_message()) ? strerror(-r) : fail_message());
+                                    isempty(fail_message()) ? errno_words(r) : fail_message());
         _exit(1);
 }
 
@@ -320,6 +321,7 @@ static int spawn_init(InitContext *c, State *st, Undo *u, int *ret_channel) {
                 (void) close(ends[0]);
                 return r;
         }
+        runtime_debug("nsexec container setup: first process is %d", (int) pid);
         u->pid = pid;
         *ret_channel = ends[0];
         return left;

@@ -10,3 +10,4 @@
 int fail_errno(int error, const char *fmt, ...) _printf_(2, 3);
 int fail_text(int error, const char *fmt, ...) _printf_(2, 3);
 const char *fail_message(void);
+const char *errno_words(int error);

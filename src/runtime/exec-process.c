@@ -152,6 +152,9 @@ static void add_caps(SpecProcess *p, const char *const *names) {
         p->caps[CAP_SET_BOUNDING] |= more;
         p->caps[CAP_SET_EFFECTIVE] |= more;
         p->caps[CAP_SET_PERMITTED] |= more;
+        /* As runc does: inheritable is what a container had that wants its capabilities to stay. */
+        if (p->caps[CAP_SET_INHERITABLE] != 0)
+                p->caps[CAP_SET_AMBIENT] |= more;
 }
 
 /**

@@ -115,6 +115,7 @@ static int child_run(ExecContext *c) {
         SpecProcess *p = c->process;
         int r;
 
+        runtime_debug("child process in init()");
         if (c->moved) {
                 /* Or its end would not be seen. */
                 (void) close(c->parent_end);
@@ -143,6 +144,7 @@ static int child_run(ExecContext *c) {
                 return fail_errno(errno, "setsid");
         if (p->terminal && (r = setup_terminal(c)) < 0)
                 return r;
+        runtime_debug("setns_init: about to exec %s", p->args[0]);
         if ((!c->user_ns && (r = oom_score_apply(p)) < 0) || (r = close_descriptors(c)) < 0 ||
             (r = sched_apply_final_affinity(p)) < 0 || (r = personality_apply(c->state->personality)) < 0 ||
             (r = memory_policy_apply(c->state->memory_policy)) < 0 ||
@@ -159,7 +161,7 @@ static _Noreturn void child_main(ExecContext *c) {
         int r = child_run(c);
 
         (void) channel_send(c->channel_fd, CHANNEL_ERROR,
-                            isempty(fail_message()) ? strerror(-r) : fail_message());
+                            isempty(fail_message()) ? errno_words(r) : fail_message());
         _exit(255);
 }
 
@@ -190,7 +192,9 @@ static int open_cgroup(const ExecOptions *o, const State *s) {
         for (size_t n = strlen(sub); n > 1 && sub[n - 1] == '/'; n--)
                 sub[n - 1] = 0;
         fd = cgroup_open(sub);
-        return fd == -ENOENT ? fail_errno(fd, "error adding pid to cgroups: open cgroup %s", sub) : fd;
+        if (fd == -ENOENT)
+                return fail_errno(fd, "error adding pid of a new process to cgroups: open cgroup %s", sub);
+        return fd;
 }
 
 /* Where init is now, not where it was put: systemd as payload moves itself. */
@@ -227,12 +231,16 @@ static void end_child(pid_t pid) {
 static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret, int *ret_pidfd) {
         _cleanup_close_ int cgroup = open_cgroup(c->options, s);
         _cleanup_scope_helper_ ScopeHelper helper = {};
+        bool gone = cgroup == -ENOENT && s->cgroup && !c->options->cgroup;
         pid_t pid;
         int r;
 
+        runtime_debug("nsexec container setup: a further process beside %d", (int) s->pid);
+        if (gone) /* init has left it, and whoever made it has removed it */
+                cgroup = open_cgroup_of_init(s);
         if (cgroup < 0 && (s->cgroup || c->options->cgroup))
                 return cgroup;
-        r = c->options->cgroup ? 0 : systemd_scope_prepare_attach(s, &helper);
+        r = c->options->cgroup || gone ? 0 : systemd_scope_prepare_attach(s, &helper);
         if (r < 0)
                 return r;
         c->moved = r > 0;
@@ -253,7 +261,8 @@ static int spawn(ExecContext *c, const State *s, bool pid_ns, pid_t *ret, int *r
                 pid = clone_into_cgroup(0, other, ret_pidfd);
         }
         if (pid < 0 && errno == EBUSY)
-                return fail_errno(errno, "error adding pid to cgroups: %s", strempty(c->options->cgroup));
+                return fail_errno(errno, "error adding pid of a new process to cgroups: %s",
+                                  strempty(c->options->cgroup));
         if (pid < 0 && errno == EACCES)
                 return fail_text(errno,
                                  "new process in cgroup %s of container \"%s\": permission denied: an "

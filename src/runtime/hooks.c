@@ -2,16 +2,12 @@
 #include "hooks.h"
 
 #include <ctype.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
-#include "../basic/clock.h"
 #include "../basic/fd.h"
 #include "error.h"
+#include "hook-output.h"
 #include "kernel-call.h"
 #include "process/descriptors.h"
 #include "process/process.h"
@@ -22,25 +18,22 @@ typedef struct HookRun {
         HookPoint point;
         const State *state;
         const SeccompFilter *filter; /* for those inside the container, else NULL */
-        int state_fd;
+        int state_fd, root_fd;
 } HookRun;
 
-static bool is_null_device(int fd) {
-        struct stat st;
+static int redirect(int state_fd, const HookOutput *output) {
+        int r = hook_output_use(output);
 
-        return fstat(fd, &st) >= 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+        if (r < 0 || dup2(state_fd, STDIN_FILENO) < 0)
+                return r < 0 ? r : negative_errno();
+        return descriptors_range(3, ~0U, true);
 }
 
-/* What a hook prints is not the payload's output. Inside, the image says what /dev/null is: not a pipe that
- * nobody reads, please. */
-static int redirect(int state_fd) {
-        int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
-
-        if (null_fd >= 0 && is_null_device(null_fd))
-                (void) dup2(null_fd, STDOUT_FILENO);
-        else
-                (void) close(STDOUT_FILENO);
-        return dup2(state_fd, STDIN_FILENO) < 0 ? negative_errno() : descriptors_range(3, ~0U, true);
+/* createContainer is there to change the root file system, and finds it as runc's hooks do. */
+static int enter_directory(const HookRun *run) {
+        if (run->filter)
+                return 0;
+        return run->root_fd >= 0 ? fchdir(run->root_fd) : chdir(run->state->bundle);
 }
 
 /*
@@ -55,74 +48,62 @@ static int become_payload(const HookRun *run) {
         return process_become(&run->spec->process, listens ? &no_filter : run->filter, NULL);
 }
 
-static void exec_hook(const SpecHook *h, const HookRun *run) {
+static void exec_hook(const SpecHook *h, const HookRun *run, const HookOutput *output) {
         const char *const only_path[] = { h->path, NULL };
         const char *const *args = h->args && h->args[0] ? h->args : only_path, *const *env = h->env;
 
         /* Without `env` it gets ours, as with runc and crun. */
         if (!env)
                 env = run->filter ? run->spec->process.env : (const char *const *) environ;
-        if (!run->filter && chdir(run->state->bundle) < 0)
-                _exit(126);
-        if (redirect(run->state_fd) < 0 || (run->filter && become_payload(run) < 0))
+        if (enter_directory(run) < 0 || redirect(run->state_fd, output) < 0 ||
+            (run->filter && become_payload(run) < 0))
                 _exit(126);
         execve(h->path, (char *const *) args, (char *const *) env);
         _exit(errno == ENOENT ? 127 : 126);
 }
 
-/* Return: 1 when it ended, 0 when the time is up, -errno. */
-static int wait_hook(int pidfd, unsigned timeout) {
-        struct pollfd p = { .fd = pidfd, .events = POLLIN };
-        usec_t until = now_monotonic() + timeout * USEC_PER_SEC;
-
-        for (;;) {
-                usec_t now = now_monotonic();
-                int n, ms = timeout == 0 ? -1 : now >= until ? 0 : (int) ((until - now) / USEC_PER_MSEC) + 1;
-
-                n = poll(&p, 1, ms);
-                if (n > 0)
-                        return 1;
-                if (n == 0)
-                        return 0;
-                if (errno != EINTR)
-                        return negative_errno();
-        }
-}
-
 static int run_hook(const SpecHook *h, const HookRun *run, size_t i) {
+        _cleanup_hook_output_ HookOutput output;
         _cleanup_close_ int pidfd = -EBADF;
+        char said[700];
         int status = 0, r;
         pid_t pid;
 
+        r = hook_output_open(&output);
+        if (r < 0)
+                return r;
         if (lseek(run->state_fd, 0, SEEK_SET) < 0)
                 return fail_errno(errno, "hook %s", h->path);
         pid = fork();
         if (pid < 0)
                 return fail_errno(errno, "hook %s", h->path);
         if (pid == 0)
-                exec_hook(h, run);
+                exec_hook(h, run, &output);
         pidfd = sys_pidfd_open(pid);
-        r = pidfd < 0 ? negative_errno() : wait_hook(pidfd, h->timeout);
+        r = pidfd < 0 ? negative_errno() : hook_output_await(&output, pidfd, h->timeout);
         if (r <= 0)
                 (void) kill(pid, SIGKILL);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         if (r < 0)
                 return fail_errno(r, "hook %s", h->path);
+        (void) hook_output_describe(&output, said, sizeof(said));
         if (r == 0)
-                return fail_text(ETIMEDOUT, "error running %s hook #%zu: %s: timed out after %u seconds",
-                                 hook_names[run->point], i, h->path, h->timeout);
+                return fail_text(ETIMEDOUT, "error running %s hook #%zu: %s: timed out after %u seconds%s",
+                                 hook_names[run->point], i, h->path, h->timeout, said);
         if (WIFSIGNALED(status))
-                return fail_text(ECANCELED, "error running %s hook #%zu: %s: signal %d: %c%s",
+                return fail_text(ECANCELED, "error running %s hook #%zu: %s: signal %d: %c%s%s",
                                  hook_names[run->point], i, h->path, WTERMSIG(status),
-                                 tolower(*strsignal(WTERMSIG(status))), strsignal(WTERMSIG(status)) + 1);
+                                 tolower(*strsignal(WTERMSIG(status))), strsignal(WTERMSIG(status)) + 1,
+                                 said);
         if (WEXITSTATUS(status) != 0 && run->point == HOOK_POSTSTOP)
                 return fail_text(ECANCELED,
-                                 "poststop hook failed with exit code %d: error running hook #%zu: %s",
-                                 WEXITSTATUS(status), i, h->path);
+                                 "poststop hook failed with exit code %d: error running hook #%zu: %s%s",
+                                 WEXITSTATUS(status), i, h->path, said);
         if (WEXITSTATUS(status) != 0)
-                return fail_text(ECANCELED, "error running %s hook #%zu: %s: exit status %d",
-                                 hook_names[run->point], i, h->path, WEXITSTATUS(status));
+                return fail_text(ECANCELED, "error running %s hook #%zu: %s: exit status %d%s",
+                                 hook_names[run->point], i, h->path, WEXITSTATUS(status), said);
+        hook_output_pass_on(&output);
         return 0;
 }
 
@@ -168,9 +149,21 @@ static int run_all(HookRun *run, ContainerStatus status) {
  * Return: 0, or the first failure with a message; after poststop failures the rest still runs.
  */
 int hooks_run(const Spec *spec, HookPoint point, const State *state, ContainerStatus status) {
-        HookRun run = { .spec = spec, .point = point, .state = state };
+        HookRun run = { .spec = spec, .point = point, .state = state, .root_fd = -EBADF };
 
         return run_all(&run, status);
+}
+
+/**
+ * hooks_run_on_root - the createContainer hooks, programs of the host in the container's namespaces.
+ * @root_fd: their working directory, the root file system before it becomes the root.
+ *
+ * Return: as hooks_run().
+ */
+int hooks_run_on_root(const Spec *spec, const State *state, int root_fd) {
+        HookRun run = { .spec = spec, .point = HOOK_CREATE_CONTAINER, .state = state, .root_fd = root_fd };
+
+        return run_all(&run, STATUS_CREATING);
 }
 
 /**
@@ -182,7 +175,8 @@ int hooks_run(const Spec *spec, HookPoint point, const State *state, ContainerSt
  */
 int hooks_run_inside(const Spec *spec, const State *state, ContainerStatus status,
                      const SeccompFilter *filter) {
-        HookRun run = { .spec = spec, .point = HOOK_START_CONTAINER, .state = state, .filter = filter };
+        HookRun run = { .spec = spec, .point = HOOK_START_CONTAINER, .state = state, .filter = filter,
+                        .root_fd = -EBADF };
 
         return run_all(&run, status);
 }

@@ -7,4 +7,5 @@
 
 int hooks_run_inside(const Spec *spec, const State *state, ContainerStatus status,
                      const SeccompFilter *filter);
+int hooks_run_on_root(const Spec *spec, const State *state, int root_fd);
 int hooks_run(const Spec *spec, HookPoint point, const State *state, ContainerStatus status);

@@ -32,6 +32,7 @@
 #include "process/oom-score.h"
 #include "process/personality.h"
 #include "process/process.h"
+#include "process/sched-attr.h"
 #include "process/sysctl.h"
 #include "process/terminal.h"
 #include "runtime-log.h"
@@ -133,7 +134,7 @@ static int setup_terminal(const InitContext *c, int root_fd, int *ret_peer) {
         return 0;
 }
 
-static int run_host_hooks(const InitContext *c) {
+static int run_host_hooks(const InitContext *c, int root_fd) {
         int r;
 
         if (c->spec->hooks[HOOK_PRESTART].n > 0 || c->spec->hooks[HOOK_CREATE_RUNTIME].n > 0) {
@@ -144,7 +145,7 @@ static int run_host_hooks(const InitContext *c) {
                 if (r < 0)
                         return r;
         }
-        return hooks_run(c->spec, HOOK_CREATE_CONTAINER, c->state, STATUS_CREATING);
+        return hooks_run_on_root(c->spec, c->state, root_fd);
 }
 
 static int setup_root(InitContext *c, int *ret_peer) {
@@ -180,7 +181,8 @@ static int setup_root(InitContext *c, int *ret_peer) {
                 r = enter_cgroup(c);
         if (r < 0)
                 return r;
-        r = run_host_hooks(c);
+        sched_reset_affinity();
+        r = run_host_hooks(c, root_fd);
         if (r < 0)
                 return r;
         /* Later it cannot be made; what is wrong with it is told where it is entered. */
@@ -272,6 +274,7 @@ int init_run(InitContext *c) {
         _cleanup_free_ char *path = NULL;
         int peer_fd = -EBADF, r;
 
+        runtime_debug("child process in init()");
         if (c->spec->any_hook || c->agent->fd >= 0)
                 c->state->pid = process_host_pid();
         if ((r = setup_identity(c)) < 0 || (r = new_keyring(c)) < 0 || (r = setup_root(c, &peer_fd)) < 0)
@@ -296,6 +299,7 @@ int init_run(InitContext *c) {
         r = channel_expect(c->channel_fd, CHANNEL_SAVED);
         if (r < 0)
                 return r;
+        runtime_debug("init: closing the pipe to signal completion");
         if (c->listen_fd >= 0)
                 c->channel_fd = safe_close(c->channel_fd);
         return start_payload(c, path, peer_fd);

@@ -11,20 +11,31 @@
 #include "../basic/fd.h"
 
 static int log_fd = -EBADF;
-static bool log_json, log_debug;
+static bool log_json, log_debug, log_is_stderr;
 
 /**
- * runtime_log_open - where lines go from now on. Without @path they go to stderr as plain text.
+ * runtime_log_open - where lines go from now on. Without @path they go to stderr: as plain text, but with
+ * @debug as the lines of a log file, and also when stderr has become the payload's terminal.
  *
  * Return: 0 or -errno of opening @path.
  */
 int runtime_log_open(const char *path, bool json, bool debug) {
         log_json = json;
         log_debug = debug;
-        if (isempty(path))
-                return 0;
+        if (isempty(path)) {
+                if (!debug)
+                        return 0;
+                log_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+                log_is_stderr = log_fd >= 0;
+                return log_fd < 0 ? negative_errno() : 0;
+        }
         log_fd = fd_move_above_stdio(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640));
         return log_fd < 0 ? negative_errno() : 0;
+}
+
+/** runtime_debugging - whether debug lines are wanted, for those that take work to make. */
+bool runtime_debugging(void) {
+        return log_debug;
 }
 
 /** runtime_log_descriptor - the open log file, or -EBADF. */
@@ -59,7 +70,7 @@ void runtime_log(const char *level, const char *fmt, ...) {
         va_start(ap, fmt);
         (void) vsnprintf(text, sizeof(text), fmt, ap);
         va_end(ap);
-        if (log_fd < 0 || streq(level, "error"))
+        if (log_fd < 0 || (!log_is_stderr && streq(level, "error")))
                 (void) dprintf(STDERR_FILENO, "%s%s\n", streq(level, "error") ? "" : "warning: ", text);
         if (log_fd < 0)
                 return;

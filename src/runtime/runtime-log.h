@@ -6,6 +6,7 @@
 /* The --log file: callers read their error text from its last line. */
 int runtime_log_open(const char *path, bool json, bool debug);
 int runtime_log_descriptor(void);
+bool runtime_debugging(void);
 void runtime_log(const char *level, const char *fmt, ...) _printf_(2, 3);
 #define runtime_error(...) runtime_log("error", __VA_ARGS__)
 #define runtime_warning(...) runtime_log("warning", __VA_ARGS__)

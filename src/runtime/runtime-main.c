@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* berth-runtime: an OCI runtime. See README.md. */
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include "commands/command.h"
 #include "error.h"
 #include "kernel-call.h"
+#include "runtime-commit.h"
 #include "runtime-log.h"
 #include "self-protect.h"
 
@@ -88,12 +90,14 @@ int command_single_id(int argc, char **argv, int optind_value, const char **ret)
 }
 
 static int help(void) {
-        (void) printf("Usage: berth-runtime [--root DIR] [--log FILE] [--log-format text|json] [--debug] COMMAND ...\n\n"
-                      "An OCI runtime for Linux with cgroup v2.\n\nCommands:\n");
+        /* The layout of runc, whose callers read it; under the name that we were called by. */
+        (void) printf("NAME:\n   %s - Open Container Initiative runtime, for Linux with cgroup v2\n\n"
+                      "Usage: %s [GLOBAL OPTIONS] COMMAND [ARGUMENTS...]\n\nCOMMANDS:\n",
+                      program_invocation_short_name, program_invocation_short_name);
         for (size_t i = 0; i < ELEMENTSOF(commands); i++)
-                (void) printf("  %-10s %-32s %s\n", commands[i].name, commands[i].arguments,
+                (void) printf("   %-10s %-32s %s\n", commands[i].name, commands[i].arguments,
                               commands[i].summary);
-        (void) printf("\nOptions:\n"
+        (void) printf("\nGLOBAL OPTIONS:\n"
                       "  --root DIR               where state is kept (default " BERTH_RUNTIME_ROOT ",\n"
                       "                           for ordinary users $XDG_RUNTIME_DIR/berth-runtime)\n"
                       "  --log FILE               append warnings and errors to FILE\n"
@@ -108,17 +112,19 @@ static int help(void) {
 }
 
 static int help_command(const Command *c) {
-        (void) printf("Usage: berth-runtime [GLOBAL OPTIONS] %s %s\n\n%s\n", c->name, c->arguments,
-                      c->summary);
+        const char *name = program_invocation_short_name;
+
+        (void) printf("NAME:\n   %s %s - %s\n\nUsage: %s [GLOBAL OPTIONS] %s %s\n", name, c->name,
+                      c->summary, name, c->name, c->arguments);
         if (c->options)
-                (void) printf("\nOptions:\n%s", c->options);
+                (void) printf("\nOPTIONS:\n%s", c->options);
         else
                 (void) printf("\nAll options are in berth-runtime(8).\n");
         return 0;
 }
 
 static int version(void) {
-        (void) puts("berth-runtime version " BERTH_VERSION "\nspec: 1.3.0");
+        (void) puts("berth-runtime version " BERTH_VERSION "\ncommit: " BERTH_COMMIT "\nspec: 1.3.0");
         return 0;
 }
 
@@ -233,7 +239,8 @@ int main(int argc, char **argv) {
                 if (c && optind + 1 < argc &&
                     (streq(argv[optind + 1], "--help") || streq(argv[optind + 1], "-h")))
                         return help_command(c);
-                r = c ? 0 : fail_text(EINVAL, "unknown command \"%s\", try --help", argv[optind]);
+                r = c ? 0 : fail_text(EINVAL, "No help topic for '%s': unknown command, try --help",
+                                           argv[optind]);
         }
         if (r >= 0) {
                 int first = optind;
@@ -241,7 +248,7 @@ int main(int argc, char **argv) {
                 r = run(c, &o, argc - first, argv + first, argv);
         }
         if (r < 0) {
-                runtime_error("%s", isempty(fail_message()) ? strerror(-r) : fail_message());
+                runtime_error("%s", isempty(fail_message()) ? errno_words(r) : fail_message());
                 return c ? c->failure : 1;
         }
         return r;

@@ -96,7 +96,8 @@ def test_statistics():
 def test_version():
     """dockerd splits the first line at "version", CRI-O and podman show all of it."""
     lines = rt("--version").out.splitlines()
-    assert re.match(r"berth-runtime version \S+$", lines[0]) and "spec: 1.3.0" in lines[1:], lines
+    assert re.match(r"berth-runtime version \S+$", lines[0]) and "spec: 1.3.0" == lines[2], lines
+    assert re.match(r"commit: (unknown|[0-9a-f]{12})$", lines[1]), lines
 
 
 def test_pid_file():

@@ -190,9 +190,11 @@ def test_id_mapped_mounts_are_refused():
 
 
 def test_help_of_every_command():
-    listed = [line.split()[0] for line in rt("--help").out.split("Commands:")[1].split("Options:")[0].splitlines() if line]
+    listed = [line.split()[0] for line in rt("--help").out.split("COMMANDS:")[1].split("GLOBAL OPTIONS:")[0].splitlines() if line]
     assert "checkpoint" in listed and len(listed) >= 17, listed
     for c in listed:
         r = rt(c, "--help")
-        assert "Usage: berth-runtime [GLOBAL OPTIONS] %s" % c in r.out and not r.err, r
+        lines = r.out.splitlines()
+        assert lines[0] == "NAME:" and lines[1].startswith("   berth-runtime %s - " % c) and not r.err, r
+        assert "Usage: berth-runtime [GLOBAL OPTIONS] %s" % c in r.out, r
     assert "--tcp-established" in rt("checkpoint", "--help").out and "--console-socket" in rt("restore", "-h").out

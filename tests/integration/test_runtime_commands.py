@@ -327,7 +327,7 @@ def test_exec_cgroup():
     assert own_cgroup("--cgroup", "one/two", b.id) == own_cgroup("--cgroup", "/one/two/", b.id) == "/one/two"
     fails("bad sub cgroup path", "exec", "--cgroup", "..", b.id, "true", code=255)
     fails("bad sub cgroup path", "exec", "--cgroup", "one/../..", b.id, "true", code=255)
-    fails("adding pid to cgroups", "exec", "--cgroup", "nosuch", b.id, "true", code=255)
+    fails(" adding pid of a new process to cgroups: ", "exec", "--cgroup", "nosuch", b.id, "true", code=255)
     fails('unknown controller "cpu"', "exec", "--cgroup", "cpu:/", b.id, "true", code=255)
     # init moves away, and the container's cgroup becomes an inner one: an exec follows it then, and only then.
     with open(cgroup(b, "one/cgroup.procs"), "w") as f:
@@ -340,7 +340,7 @@ def test_exec_cgroup():
         with open(cgroup(b, "cgroup.subtree_control"), "w") as f:
             f.write("+" + domain[0])
         assert own_cgroup(b.id) == "/one"
-        fails("adding pid to cgroups", "exec", "--cgroup", "/", b.id, "true", code=255)
+        fails(" adding pid of a new process to cgroups: ", "exec", "--cgroup", "/", b.id, "true", code=255)
     b.delete()
 
 

@@ -105,10 +105,10 @@ def test_remount():
     assert out.count("\n") == 1 and out.startswith("ro,nosuid,nodev"), out
     b = Bundle()
     b.config["mounts"].append({"destination": "/etc", "type": "tmpfs", "options": ["remount", "ro"]})
-    b.fails("remount /etc: Invalid argument")
+    b.fails("remount /etc: invalid argument")
     b = Bundle()
     b.config["mounts"].append({"destination": "/nothing", "type": "tmpfs", "options": ["remount", "ro"]})
-    b.fails("remount /nothing: No such file or directory")
+    b.fails("remount /nothing: no such file or directory")
 
 
 def test_links_as_sources():

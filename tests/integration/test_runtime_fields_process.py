@@ -176,7 +176,7 @@ def test_kinds_of_devices():
     with open(b.rootfs + "/opt/x", "w"):
         pass
     b.linux["devices"] = [{"path": "/opt/x", "type": "c", "major": 1, "minor": 3}]
-    b.fails("something else is there")
+    b.fails("has incorrect")
 
 
 def test_devices_of_a_user_namespace_are_bound():
@@ -272,7 +272,8 @@ def test_state_directory_and_environment_of_each_hook():
         # Hooks that run inside are told what they can see: the process is the first of its pid namespace.
         seen = {"poststop": 0, "createContainer": 1, "startContainer": 1}.get(point, pid)
         assert state["pid"] == seen, (point, state)
-        assert directory == ("/" if point == "startContainer" else b.path), (point, directory)
+        expected = {"startContainer": "/", "createContainer": b.rootfs}.get(point, b.path)
+        assert directory == expected, (point, directory)
 
 
 def test_pid_that_hooks_inside_are_told():

@@ -71,9 +71,9 @@ def test_payload_as_a_user_of_the_second_range():
 
 def test_mappings_that_are_wrong():
     """The kernel judges, and its words come through."""
-    for maps, text in (([(0, FIRST, 1000), (500, SECOND, 10)], "uid_map: Invalid argument"),
-                       ([(0, FIRST, 1000), (2000, FIRST + 10, 10)], "uid_map: Invalid argument"),
-                       ([(0, 4294967290, 100)], "uid_map: Invalid argument"),
+    for maps, text in (([(0, FIRST, 1000), (500, SECOND, 10)], "uid_map: invalid argument"),
+                       ([(0, FIRST, 1000), (2000, FIRST + 10, 10)], "uid_map: invalid argument"),
+                       ([(0, 4294967290, 100)], "uid_map: invalid argument"),
                        ([(0, FIRST, 0)], "uidMappings.size"),
                        ([(-1, FIRST, 10)], "uidMappings.containerID"),
                        ([], "needs both uidMappings and gidMappings")):

@@ -133,9 +133,9 @@ int cgroup_check_unused(int cgroup_fd, const char *path) {
         if (r < 0)
                 return fail_errno(r, "cgroup %s: read cgroup.events", path);
         if (r > 0)
-                return fail_text(EBUSY, "container's cgroup %s is not empty", path);
+                return fail_text(EBUSY, "container's cgroup is not empty: %s", path);
         if (cgroup_is_frozen(cgroup_fd) > 0)
-                return fail_text(EBUSY, "container's cgroup %s is unexpectedly frozen", path);
+                return fail_text(EBUSY, "container's cgroup unexpectedly frozen: %s", path);
         return 0;
 }
 

@@ -273,7 +273,9 @@ static int parse_hugetlb(json_object *list, size_t n, Resources *ret) {
                 size_t digits;
 
                 l->limit = -1;
-                if (spec_string(h, where, "pageSize", &l->page_size) < 0 ||
+                /* runc takes keys in any case, and "pagesize" is what is found in the wild. */
+                if (spec_string(h, where, json_get(h, "pagesize") ? "pagesize" : "pageSize", &l->page_size) <
+                                    0 ||
                     spec_int(h, where, "limit", 0, INT64_MAX, &l->limit) < 0)
                         return -EINVAL;
                 digits = l->page_size ? strspn(l->page_size, "0123456789") : 0;

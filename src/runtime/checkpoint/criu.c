@@ -239,7 +239,7 @@ static _Noreturn void become_criu(const CriuCall *c, const char *path, int paren
                 r = fail_errno(errno, "%s", path);
         }
         (void) channel_send(report_fd, CHANNEL_ERROR,
-                            isempty(fail_message()) ? strerror(-r) : fail_message());
+                            isempty(fail_message()) ? errno_words(r) : fail_message());
         _exit(1);
 }
 

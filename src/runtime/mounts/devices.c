@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "../../basic/fd.h"
 #include "../../basic/str.h"
@@ -78,6 +79,15 @@ static int bind_device(const SpecDevice *d, int parent_fd, const char *name) {
         return r < 0 ? fail_errno(r, "bind device %s", d->path) : 0;
 }
 
+/* The image has something where the device belongs, and it is not this device. */
+static int fail_conflict(const SpecDevice *d, const struct stat *st) {
+        if ((st->st_mode & S_IFMT) != (d->mode & S_IFMT))
+                return fail_text(EEXIST, "device %s has incorrect ftype: %#o doesn't match expected %#o",
+                                 d->path, (unsigned) (st->st_mode & S_IFMT), (unsigned) (d->mode & S_IFMT));
+        return fail_text(EEXIST, "device %s has incorrect major:minor: %u:%u doesn't match expected %u:%u",
+                         d->path, major(st->st_rdev), minor(st->st_rdev), major(d->dev), minor(d->dev));
+}
+
 static int make_device(const SpecDevice *d, int parent_fd, const char *name, bool may_make) {
         _cleanup_close_ int fd = -EBADF;
         struct stat st, dir;
@@ -96,7 +106,7 @@ static int make_device(const SpecDevice *d, int parent_fd, const char *name, boo
         if (fd < 0 || fstat(fd, &st) < 0)
                 return fail_errno(errno, "device %s", d->path);
         if (!is_device(&st, d))
-                return fail_text(EEXIST, "device %s: something else is there", d->path);
+                return fail_conflict(d, &st);
         if (fstat(parent_fd, &dir) < 0)
                 return fail_errno(errno, "device %s", d->path);
         if (st.st_dev != dir.st_dev) /* bound by a mount of the configuration: the host's own node */

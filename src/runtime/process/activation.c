@@ -197,7 +197,7 @@ bool notify_receive(int fd, pid_t main_pid) {
                         (void) snprintf(message, sizeof(message), "READY=1");
                 r = tell_manager(message);
                 if (r < 0)
-                        runtime_warning("notify %s: %s", getenv("NOTIFY_SOCKET"), strerror(-r));
+                        runtime_warning("notify %s: %s", getenv("NOTIFY_SOCKET"), errno_words(r));
                 return true;
         }
 }

@@ -121,6 +121,20 @@ static int get_permitted(uint64_t *ret) {
         return 0;
 }
 
+/* @possible: the kernel refuses all others. */
+static int raise_ambient(uint64_t wanted, uint64_t possible) {
+        for (unsigned i = 0; i < 64; i++) {
+                if (!(wanted & (UINT64_C(1) << i)))
+                        continue;
+                if (!(possible & (UINT64_C(1) << i)))
+                        runtime_warning("can't raise ambient capability %s: not permitted and inheritable",
+                                        strempty(caps_name(i)));
+                else if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
+                        return fail_errno(errno, "raise ambient capability %u", i);
+        }
+        return 0;
+}
+
 /**
  * caps_apply - set permitted, effective, inheritable, then ambient. What the caller itself does not hold
  * cannot be given (a host without CAP_SYS_RESOURCE, say): it is left out with a warning, as asking for less
@@ -153,11 +167,5 @@ int caps_apply(const uint64_t caps[_CAP_SET_MAX], uint64_t kept) {
                 return fail_errno(errno, "capset");
         if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
                 return fail_errno(errno, "clear ambient capabilities");
-        for (unsigned i = 0; i < 64; i++) {
-                if (!(caps[CAP_SET_AMBIENT] & permitted & inheritable & (UINT64_C(1) << i)))
-                        continue;
-                if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
-                        return fail_errno(errno, "raise ambient capability %u", i);
-        }
-        return 0;
+        return raise_ambient(caps[CAP_SET_AMBIENT], permitted & inheritable);
 }

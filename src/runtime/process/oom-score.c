@@ -13,7 +13,7 @@ static int finish(const SpecProcess *p, int r) {
         /* Lowering it needs CAP_SYS_RESOURCE, which a runtime in a container or user namespace does not
          * have. */
         if (r == -EACCES || r == -EPERM) {
-                runtime_warning("oomScoreAdj %d could not be set: %s", p->oom_score_adj, strerror(-r));
+                runtime_warning("oomScoreAdj %d could not be set: %s", p->oom_score_adj, errno_words(r));
                 return 0;
         }
         return r < 0 ? fail_errno(r, "set oomScoreAdj") : 0;

@@ -7,6 +7,7 @@
 
 #include "../../basic/str.h"
 #include "../error.h"
+#include "../runtime-log.h"
 
 /* struct sched_attr of the kernel; glibc has none before 2.41. */
 typedef struct SchedAttr {
@@ -154,7 +155,7 @@ static int parse_cpu_list(const char *s, cpu_set_t *ret) {
         return r < 0 ? r : CPU_COUNT(ret) > 0 ? 0 : -EINVAL;
 }
 
-/* @apply: or only check it. */
+/* @apply: or only check it. Return: 1 when there is such a list, 0 when there is none, or -errno. */
 static int use_affinity(const SpecProcess *p, const char *key, bool apply) {
         const char *list = NULL;
         cpu_set_t set;
@@ -171,25 +172,59 @@ static int use_affinity(const SpecProcess *p, const char *key, bool apply) {
                                  list);
         if (apply && sched_setaffinity(0, sizeof(set), &set) < 0)
                 return fail_errno(errno, "set process.execCPUAffinity.%s \"%s\"", key, list);
-        return 0;
+        return 1;
 }
 
 /** sched_check - execCPUAffinity, which only an exec uses. Return: 0, or -EINVAL with a message. */
 int sched_check(const SpecProcess *p) {
         int r = use_affinity(p, "initial", false);
 
-        return r < 0 ? r : use_affinity(p, "final", false);
+        if (r >= 0)
+                r = use_affinity(p, "final", false);
+        return MIN(r, 0);
+}
+
+static void log_affinity(void) {
+        cpu_set_t set;
+        unsigned long long first = 0;
+
+        if (!runtime_debugging() || sched_getaffinity(0, sizeof(set), &set) < 0)
+                return;
+        for (unsigned i = 0; i < 64; i++)
+                if (CPU_ISSET(i, &set))
+                        first |= 1ULL << i;
+        runtime_debug("nsexec container setup: affinity: %#llx", first);
+}
+
+/**
+ * sched_reset_affinity - all processors that the cgroup allows, which the calling process is in. That the
+ * runtime itself was started on some of them only says nothing about the container.
+ */
+void sched_reset_affinity(void) {
+        unsigned long all[8192 / (8 * sizeof(unsigned long))];
+
+        memset(all, 0xff, sizeof(all));
+        /* The kernel takes those that there are. */
+        (void) syscall(SYS_sched_setaffinity, 0, sizeof(all), all);
 }
 
 /** sched_apply_initial_affinity - of the runtime itself, before the child is cloned into the container's
  * cgroup. */
 int sched_apply_initial_affinity(const SpecProcess *p) {
-        return use_affinity(p, "initial", true);
+        int r = use_affinity(p, "initial", true);
+
+        if (r > 0)
+                log_affinity();
+        return MIN(r, 0);
 }
 
 /** sched_apply_final_affinity - of the child, which is in the container's cgroup. */
 int sched_apply_final_affinity(const SpecProcess *p) {
-        return use_affinity(p, "final", true);
+        int r = use_affinity(p, "final", true);
+
+        if (r == 0 && use_affinity(p, "initial", false) == 0)
+                sched_reset_affinity();
+        return MIN(r, 0);
 }
 
 /** sched_apply - scheduler and ioPriority of the calling process. */

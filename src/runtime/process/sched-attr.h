@@ -4,6 +4,7 @@
 #include "../spec/spec.h"
 
 int sched_check(const SpecProcess *p);
+void sched_reset_affinity(void);
 int sched_apply_initial_affinity(const SpecProcess *p);
 int sched_apply_final_affinity(const SpecProcess *p);
 int sched_apply(const SpecProcess *p);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "../basic/buffer.h"
+
+/* What a hook prints, for the message about its failure. */
+typedef struct HookOutput {
+        int ours[2], theirs[2]; /* ends of the pipes that are its stdout and stderr */
+        Buffer text[2];
+} HookOutput;
+
+int hook_output_open(HookOutput *ret);
+int hook_output_use(const HookOutput *o);
+int hook_output_await(HookOutput *o, int pidfd, unsigned timeout);
+const char *hook_output_describe(const HookOutput *o, char *buf, size_t size);
+void hook_output_pass_on(const HookOutput *o);
+void hook_output_done(HookOutput *o);
+#define _cleanup_hook_output_ _cleanup_(hook_output_done)
