@@ -161,7 +161,7 @@ def test_what_is_refused():
     assert "needs it" in b.checkpoint("--status-fd=1", check=1).err
     for fd in ("-1", "x", "99999999999"):
         assert "expected the number" in b.checkpoint(*lazy, "--status-fd=" + fd, check=1).err
-    assert "--status-fd 77: Bad file descriptor" in b.checkpoint(*lazy, "--status-fd=77", check=1).err
+    assert "--status-fd 77: bad file descriptor" in b.checkpoint(*lazy, "--status-fd=77", check=1).err
     with open("/dev/null") as null:
         assert "not open for writing" in b.checkpoint(*lazy, "--status-fd=0", check=1, stdin=null).err
     assert "expected iptables" in b.checkpoint("--network-lock=none", check=1).err

@@ -186,7 +186,7 @@ def test_a_failed_create_brings_it_back():
     b = Bundle("/missing")
     fails(b, "/missing", {"bnd0": {"name": "ctr0"}})
     fails(user_namespace(Bundle("/missing")), "/missing", {"bnd0": {}})
-    fails(Bundle(), "network device gone0: No such device", {"bnd0": {}, "gone0": {}})
+    fails(Bundle(), "network device gone0: no such device", {"bnd0": {}, "gone0": {}})
     # The kernel moves it first and refuses the name then.
     with Netns():
         ip("-n", NETNS, "link", "add", "ctr0", "type", "veth", "peer", "name", "rest")
