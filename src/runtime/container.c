@@ -47,13 +47,31 @@ static int connect_start(const State *s) {
         return TAKE_FD(fd);
 }
 
-/* Close-on-exec on the other side: the end of the connection says that the program runs. */
+/* Return: false when it still lives after a long while. */
+static bool end_process(const State *s) {
+        _cleanup_close_ int pidfd = state_pidfd(s);
+        struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+        if (pidfd < 0)
+                return true;
+        (void) sys_pidfd_send_signal(pidfd, SIGKILL);
+        while (poll(&p, 1, EXIT_WAIT_MS) < 0 && errno == EINTR)
+                ;
+        return p.revents & POLLIN;
+}
+
+/*
+ * Close-on-exec on the other side: the end of the connection says that the program runs. A start that has
+ * failed leaves a container that has stopped, not one that is about to.
+ */
 static int await_exec(const State *s, int fd) {
         char text[CHANNEL_TEXT_MAX] = "";
         int r = channel_receive(fd, text);
 
-        if (r == CHANNEL_ERROR)
+        if (r == CHANNEL_ERROR) {
+                (void) end_process(s);
                 return fail_text(ECHILD, "unable to start container process: %s", text);
+        }
         return r < 0 ? fail_errno(r, "start container \"%s\"", s->id) : 0;
 }
 
@@ -82,12 +100,8 @@ static int run_poststart(const State *s) {
         r = container_config(s, &spec);
         if (r >= 0)
                 r = hooks_run(&spec, HOOK_POSTSTART, s, STATUS_RUNNING);
-        if (r < 0) {
-                _cleanup_close_ int pidfd = state_pidfd(s);
-
-                if (pidfd >= 0)
-                        (void) sys_pidfd_send_signal(pidfd, SIGKILL);
-        }
+        if (r < 0)
+                (void) end_process(s);
         return r;
 }
 
@@ -152,21 +166,12 @@ int container_started(const State *s, const StartLink *link) {
 
 /* Thaw first: a frozen process dies of nothing but cgroup.kill. */
 static int kill_everything(const State *s) {
-        _cleanup_close_ int cgroup = s->cgroup ? cgroup_open(s->cgroup) : -EBADF, pidfd = state_pidfd(s);
+        _cleanup_close_ int cgroup = s->cgroup ? cgroup_open(s->cgroup) : -EBADF;
         int r = 0;
 
         if (cgroup >= 0)
                 r = cgroup_kill(cgroup);
-        if (pidfd >= 0) {
-                struct pollfd p = { .fd = pidfd, .events = POLLIN };
-
-                (void) sys_pidfd_send_signal(pidfd, SIGKILL);
-                while (poll(&p, 1, EXIT_WAIT_MS) < 0 && errno == EINTR)
-                        ;
-                if (!(p.revents & POLLIN))
-                        return fail_text(ETIMEDOUT, "container \"%s\" does not die", s->id);
-        }
-        return r;
+        return end_process(s) ? r : fail_text(ETIMEDOUT, "container \"%s\" does not die", s->id);
 }
 
 static void run_poststop(const State *s) {

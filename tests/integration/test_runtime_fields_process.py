@@ -140,6 +140,7 @@ def test_what_must_be_there_and_what_is_not_for_linux():
     for key in ("vm", "windows", "solaris", "zos"):
         refused(lambda c: c.update({key: {}}), key)
     refused(lambda c: c.update(annotations={"a": 1}), "annotations.a")
+    refused(lambda c: c.update(annotations={"": "x"}), "annotations: a key is empty")
     b = Bundle()
     b.config["unknown"] = b.process["unknown"] = b.linux["unknown"] = {"whatever": [1]}
     b.sh("true")
@@ -303,14 +304,26 @@ def test_a_failing_hook_at_each_point():
         if point in ("startContainer", "poststart"):
             r = rt("start", b.id, check=1)
             assert point + " hook" in r.err, r
+            assert b.state()["status"] == "stopped", point
             b.wait()
-            assert b.state()["status"] == "stopped"
             if point == "startContainer":
                 assert "poststart" not in [x[0] for x in log_of(b.log)]
         else:
             b.start()
         b.delete()
         assert log_of(b.log)[-1][0] == "poststop"
+
+
+def test_a_failed_start_has_ended_when_it_returns():
+    for i in range(30):
+        b = Bundle("true" if i % 2 else "sleep", "1000")
+        point = "startContainer" if i % 3 else "poststart"
+        b.config["hooks"] = {point: [{"path": "/bin/false"}]}
+        b.create()
+        assert point + " hook" in rt("start", b.id, check=1).err
+        assert b.state()["status"] == "stopped", (i, point)
+        rt("delete", b.id)
+        b.gone()
 
 
 def test_order_timeouts_and_bad_hooks():

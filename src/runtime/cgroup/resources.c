@@ -188,6 +188,8 @@ static int parse_io_weights(json_object *list, size_t n, Resources *ret) {
                     spec_int(d, where, "weight", 0, 1000, &weight) < 0 ||
                     spec_int(d, where, "leafWeight", 0, 1000, &leaf) < 0)
                         return -EINVAL;
+                if (!json_get(d, "weight") && !json_get(d, "leafWeight"))
+                        return fail_text(EINVAL, "config.json: %s: expected weight or leafWeight", where);
                 if (leaf > 0)
                         return not_in_v2("blockIO.weightDevice.leafWeight");
                 if (weight == 0)

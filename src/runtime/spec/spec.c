@@ -175,9 +175,12 @@ static int parse_annotations(json_object *root, Spec *s) {
 
         if (r <= 0)
                 return r;
-        json_object_object_foreach(s->annotations, key, value)
+        json_object_object_foreach(s->annotations, key, value) {
+                if (!key[0])
+                        return fail_text(EINVAL, "config.json: annotations: a key is empty");
                 if (!json_object_is_type(value, json_type_string))
                         return wrong("annotations", key, "a string");
+        }
         return 0;
 }
 

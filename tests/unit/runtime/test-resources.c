@@ -161,7 +161,7 @@ static void test_pids(void **state) {
 
 static void test_io(void **state) {
         PARSED("{\"blockIO\":{\"weight\":750,\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":10},"
-               "{\"major\":8,\"minor\":16}],\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0,\"rate\":0}],"
+               "{\"major\":8,\"minor\":16,\"weight\":0}],\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0,\"rate\":0}],"
                "\"throttleWriteIOPSDevice\":[{\"major\":8,\"minor\":1,\"rate\":30}]}}");
 
         assert_int_equal(p.r.io_weight, 7475);
@@ -176,6 +176,8 @@ static void test_io(void **state) {
         assert_string_equal(resource_rate_names[p.r.io_limits[1].rate], "wiops");
         assert_int_equal(p.r.io_limits[1].value, 30);
         refused("{\"blockIO\":{\"leafWeight\":10}}", EOPNOTSUPP, "leafWeight");
+        refused("{\"blockIO\":{\"weightDevice\":[{\"major\":1,\"minor\":1}]}}", EINVAL,
+                "blockIO.weightDevice: expected weight or leafWeight");
         refused("{\"blockIO\":{\"weightDevice\":[{\"major\":1,\"minor\":1,\"leafWeight\":10}]}}", EOPNOTSUPP,
                 "leafWeight");
         refused("{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":8,\"rate\":1}]}}", EINVAL, "minor");
