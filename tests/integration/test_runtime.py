@@ -72,6 +72,7 @@ def test_missing_programs_are_told_at_create():
     os.symlink("busybox", b.rootfs + "/bin/private")
     os.chmod(b.rootfs + "/bin/busybox", 0o700)
     b.process["user"] = {"uid": 1000, "gid": 1000}
+    b.process["capabilities"] = {}
     b.fails("permission denied")
 
 

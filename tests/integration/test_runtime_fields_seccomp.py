@@ -136,7 +136,7 @@ def test_an_agent_answers_for_exec():
 
 def test_nothing_runs_before_the_agent_has_the_listener():
     """Everything the runtime does after the filter is answered too, whatever is notified."""
-    for names in (("sendmsg", "write", "close", "execve", "setgroups", "setresuid", "setresgid", "capset", "prctl", "umask",
+    for names in (("sendmsg", "writev", "close", "execve", "setgroups", "setresuid", "setresgid", "capset", "prctl", "umask",
                    "close_range"), ("sendmmsg", "execve")):
         for nnp in (False, True):
             b = Bundle("sh", "-c", "echo ran")

@@ -308,6 +308,9 @@ static int collect_pids(int cgroup_fd, unsigned depth, pid_t **list, size_t *n) 
         if (depth > CGROUP_DEPTH_MAX)
                 return -ELOOP;
         r = read_file_at(cgroup_fd, "cgroup.procs", 16 * 1024 * 1024, &text, NULL);
+        /* Removed meanwhile, so it was empty. */
+        if (r == -ENODEV || r == -ENOENT)
+                return 0;
         /* A threaded cgroup has no process list of its own: its domain's shows them. */
         if (r < 0 && r != -EOPNOTSUPP)
                 return r;
@@ -367,8 +370,11 @@ int cgroup_kill(int cgroup_fd) {
 
         r = write_string_at(cgroup_fd, "cgroup.kill", "1");
         if (r != -ENOENT)
-                return r < 0 ? fail_errno(r, "cgroup.kill") : 0;
+                return r < 0 && r != -ENODEV ? fail_errno(r, "cgroup.kill") : 0;
         r = write_string_at(cgroup_fd, "cgroup.freeze", "1");
+        /* Removed, so nobody is left in it: systemd is quick when the last process of a scope has died. */
+        if (r == -ENOENT || r == -ENODEV)
+                return 0;
         if (r >= 0)
                 r = cgroup_pids(cgroup_fd, &list, &n);
         for (size_t i = 0; r >= 0 && i < n; i++)

@@ -94,6 +94,18 @@ bool caps_have(unsigned cap) {
         return syscall(SYS_capget, &header, data) >= 0 && (data[cap / 32].effective & (1U << (cap % 32)));
 }
 
+/** caps_raise - have those of @set in the effective set that are in the permitted one. */
+int caps_raise(uint64_t set) {
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct data[2] = {};
+
+        if (syscall(SYS_capget, &header, data) < 0)
+                return fail_errno(errno, "capget");
+        for (unsigned i = 0; i < 2; i++)
+                data[i].effective |= data[i].permitted & (uint32_t) (set >> (32 * i));
+        return syscall(SYS_capset, &header, data) < 0 ? fail_errno(errno, "capset") : 0;
+}
+
 /**
  * caps_drop_bounding - take everything that is not in the bounding set out of it. Needs CAP_SETPCAP, so it
  * comes before anything else is dropped.

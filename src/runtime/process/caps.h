@@ -8,5 +8,6 @@ const char *caps_name(unsigned cap);
 unsigned caps_last(void);
 bool caps_any(void);
 bool caps_have(unsigned cap);
+int caps_raise(uint64_t set);
 int caps_drop_bounding(const uint64_t caps[_CAP_SET_MAX]);
 int caps_apply(const uint64_t caps[_CAP_SET_MAX], uint64_t kept);

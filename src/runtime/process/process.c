@@ -228,7 +228,9 @@ static int resolve(const SpecProcess *p, char **ret) {
  * @ret_path: owned by the caller.
  */
 int process_resolve(const SpecProcess *p, char **ret_path) {
-        int r;
+        const uint64_t see_all = UINT64_C(1) << CAP_DAC_OVERRIDE | UINT64_C(1) << CAP_DAC_READ_SEARCH,
+                       kept = p->caps[CAP_SET_EFFECTIVE] & p->caps[CAP_SET_PERMITTED] & see_all;
+        int r = 0;
 
         /* Only the file system identity changes for the look-up: the rest is needed until the payload
          * starts. */
@@ -236,7 +238,11 @@ int process_resolve(const SpecProcess *p, char **ret_path) {
                 (void) setfsgid(p->gid);
         if (p->uid != 0)
                 (void) setfsuid(p->uid);
-        r = resolve(p, ret_path);
+        /* Which took these from us. */
+        if (p->uid != 0 && kept != 0)
+                r = caps_raise(kept);
+        if (r >= 0)
+                r = resolve(p, ret_path);
         if (p->uid != 0)
                 (void) setfsuid(0);
         if (p->gid != 0)

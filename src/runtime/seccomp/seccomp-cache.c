@@ -18,9 +18,10 @@
 #include "../../basic/file.h"
 #include "../../basic/str.h"
 #include "../error.h"
+#include "../runtime-log.h"
 #include "sha256.h"
 
-#define CACHE_MAGIC "berth-bpf-5"
+#define CACHE_MAGIC "berth-bpf-6"
 #define CACHE_FILTER_MAX (BPF_MAXINSNS * sizeof(struct sock_filter))
 
 typedef struct CacheHeader {
@@ -159,6 +160,7 @@ int seccomp_prepare(const char *root, int container_fd, json_object *seccomp, Se
                 if (r < 0)
                         return fail_errno(r, "save the seccomp filter");
         }
+        runtime_debug("seccomp filter flags: %u", seccomp_filter_flags(&f));
         *ret = f;
         f = (SeccompFilter) {};
         return 0;

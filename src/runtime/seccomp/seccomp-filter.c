@@ -444,6 +444,10 @@ static int parse_flags(json_object *seccomp, unsigned *ret) {
         int r;
 
         r = spec_strv(seccomp, "linux.seccomp", "flags", &names);
+        /* As crun and runc have it, and kernels since 5.16 without being asked: a program is not slowed down
+         * for having a filter. An empty list is no flag. */
+        if (r >= 0 && !json_get(seccomp, "flags"))
+                *ret = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
         for (size_t i = 0; r >= 0 && names && names[i]; i++) {
                 size_t k = 0;
 
@@ -459,7 +463,7 @@ static int parse_flags(json_object *seccomp, unsigned *ret) {
 
 /* Return: 0 with what the profile needs a listener for, or -EINVAL when nothing is left to hand it over. */
 static int find_notify(json_object *seccomp, SeccompNotify *ret) {
-        bool any = false, sendmsg = false, sendmmsg = false;
+        bool any = false, sendmsg = false, sendmmsg = false, write_call = false;
         json_object *groups;
         size_t n;
         int r;
@@ -476,6 +480,7 @@ static int find_notify(json_object *seccomp, SeccompNotify *ret) {
                 for (size_t k = 0; r >= 0 && names && names[k]; k++) {
                         sendmsg = sendmsg || streq(names[k], "sendmsg");
                         sendmmsg = sendmmsg || streq(names[k], "sendmmsg");
+                        write_call = write_call || streq(names[k], "write");
                 }
         }
         if (r < 0)
@@ -483,6 +488,11 @@ static int find_notify(json_object *seccomp, SeccompNotify *ret) {
         if (any && isempty(json_string_or(seccomp, "listenerPath", "")))
                 return fail_text(EINVAL,
                                  "config.json: linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs one");
+        /* What goes wrong between the filter and the program is told by write(). */
+        if (write_call)
+                return fail_text(EINVAL,
+                                 "config.json: linux.seccomp: SCMP_ACT_NOTIFY cannot be used for the "
+                                 "write syscall");
         if (sendmsg && sendmmsg)
                 return fail_text(EINVAL, "config.json: linux.seccomp: SCMP_ACT_NOTIFY for both sendmsg and "
                                          "sendmmsg leaves no way to hand over the listener");

@@ -28,6 +28,7 @@ void seccomp_filter_done(SeccompFilter *f);
 int seccomp_compile(json_object *seccomp, SeccompFilter *ret);
 int seccomp_compile_reference(json_object *seccomp, SeccompFilter *ret);
 typedef struct SeccompAgent SeccompAgent;
+unsigned seccomp_filter_flags(const SeccompFilter *f);
 int seccomp_filter_load(const SeccompFilter *f, const SeccompAgent *agent);
 bool seccomp_flag_is_supported(const char *name);
 size_t seccomp_flag_names(const char **ret, size_t max);

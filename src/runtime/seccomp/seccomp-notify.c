@@ -56,7 +56,9 @@ int seccomp_agent_connect(json_object *seccomp, const SeccompFilter *f, SeccompA
                 return r;
         r = connect_to(strempty(path));
         if (r < 0)
-                return fail_errno(r, "config.json: linux.seccomp.listenerPath: connect to %s",
+                return fail_errno(r,
+                                  "config.json: linux.seccomp.listenerPath: failed to connect with seccomp "
+                                  "agent %s",
                                   strempty(path));
         ret->fd = r;
         ret->metadata = metadata;
