@@ -39,6 +39,7 @@ typedef struct InitContext {
         int channel_fd, listen_fd, console_fd;
         int cgroup_fd;  /* where it is born, or -EBADF */
         int helper_fd;  /* the parent's, not the child's */
+        int mount_ns_fd; /* the mount namespace given by path, or -EBADF */
         bool moved;     /* it is moved to its cgroup meanwhile: CHANNEL_CGROUP */
         bool in_network; /* its network namespace is entered, or there is nothing to enter */
         bool in_cgroup; /* it is where it belongs and its cgroup namespace is made */

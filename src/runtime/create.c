@@ -34,6 +34,7 @@
 #include "hooks.h"
 #include "kernel-call.h"
 #include "mounts/mounts.h"
+#include "mounts/root-tree.h"
 #include "namespaces/clone-child.h"
 #include "namespaces/idmap.h"
 #include "namespaces/join-user.h"
@@ -140,7 +141,7 @@ int create_check(const Spec *s, const CreateOptions *o) {
         if ((r = label_check(&s->process, s->mount_label)) < 0 || (r = sched_check(&s->process)) < 0 ||
             (r = personality_check(s, &domain)) < 0 || (r = memory_policy_check(s->memory_policy)) < 0 ||
             (r = net_devices_check(s)) < 0 ||
-            (r = rootless_check(s)) < 0)
+            (r = rootless_check(s)) < 0 || (r = root_tree_check(s)) < 0)
                 return r;
         return sysctl_check(s);
 }
@@ -162,12 +163,19 @@ static bool path_is_plain(const char *path) {
                !strstr(path, "/.");
 }
 
+static int resolve_root(const char *root, char resolved[PATH_MAX]) {
+        struct stat st;
+
+        if (!realpath(root, resolved) || stat(resolved, &st) < 0)
+                return fail_errno(errno, "root file system %s", root);
+        return S_ISDIR(st.st_mode) ? 0 : fail_errno(ENOTDIR, "root file system %s", root);
+}
+
 /** create_fill_state - what the state says of the container, all but its process. */
 int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
         const char *domain;
         char resolved[PATH_MAX], at[RFC3339_MAX];
         _cleanup_free_ char *root = NULL;
-        struct stat stat_buf;
         int r;
 
         if (!realpath(o->bundle, resolved))
@@ -177,11 +185,11 @@ int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
         root = s->rootfs[0] == '/' ? strdup(s->rootfs) : str_concat(resolved, "/", s->rootfs);
         if (!root)
                 return -ENOMEM;
-        if (!realpath(root, resolved) || stat(resolved, &stat_buf) < 0)
-                return fail_errno(errno, "root file system %s", root);
-        if (!S_ISDIR(stat_buf.st_mode))
-                return fail_errno(ENOTDIR, "root file system %s", root);
-        st->rootfs = strdup(resolved);
+        r = s->ns[NS_MOUNT].path ? 0 : resolve_root(root, resolved);
+        if (r < 0)
+                return r;
+        /* One by path has other directories. */
+        st->rootfs = strdup(s->ns[NS_MOUNT].path ? root : resolved);
         r = o->systemd_cgroup ? 0 : choose_cgroup(s, o, &st->cgroup);
         if (r < 0)
                 return r;
@@ -198,6 +206,7 @@ int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
         st->any_hook = s->any_hook;
         st->no_new_privs = s->process.no_new_privs;
         st->user_ns = s->ns[NS_USER].present;
+        st->shared_mounts = !spec_has_new(s, NS_MOUNT);
         st->keep_keyring = o->no_new_keyring;
         st->may_trace = !st->user_ns && (s->process.caps[CAP_SET_BOUNDING] & UINT64_C(1) << CAP_SYS_PTRACE);
         st->annotations = json_object_get(s->annotations);
@@ -501,12 +510,15 @@ static int run_child(InitContext *c, State *st, Undo *u, StartLink *ret_link) {
 }
 
 static int open_resources(InitContext *c, const Spec *s) {
+        int r;
+
         if (c->options->console_socket) {
                 c->console_fd = terminal_connect(c->options->console_socket);
                 if (c->console_fd < 0)
                         return c->console_fd;
         }
-        return mounts_open_sources(s, c->state->bundle, (int **) &c->source_fds);
+        r = namespaces_open_mount(s, &c->mount_ns_fd);
+        return r < 0 ? r : mounts_open_sources(s, c->state->bundle, (int **) &c->source_fds);
 }
 
 static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, StartLink *ret_link) {
@@ -515,7 +527,7 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, Star
         _cleanup_agent_ SeccompAgent agent = SECCOMP_AGENT_INIT;
         InitContext c = { .options = o, .spec = &b->spec, .state = st, .filter = &filter, .agent = &agent,
                           .rootfs = st->rootfs, .listen_fd = -EBADF, .console_fd = o->console_fd,
-                          .cgroup_fd = -EBADF, .moved = u->scope.used,
+                          .cgroup_fd = -EBADF, .mount_ns_fd = -EBADF, .moved = u->scope.used,
                           .helper_fd = u->scope.used ? u->scope.helper.fd : -EBADF };
         int r;
 

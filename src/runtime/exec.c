@@ -24,6 +24,7 @@
 #include "exec-process.h"
 #include "foreground.h"
 #include "kernel-call.h"
+#include "mounts/root-tree.h"
 #include "namespaces/clone-child.h"
 #include "namespaces/namespaces.h"
 #include "process/activation.h"
@@ -54,6 +55,7 @@ typedef struct ExecContext {
         bool moved;     /* systemd puts it into its cgroup: CHANNEL_CGROUP */
         uint64_t join; /* CLONE_NEW... for the child's setns */
         bool user_ns;
+        int root_fd; /* of a container that shares its mount namespace, or -EBADF */
         pid_t *born; /* exec-guard.c, or NULL */
 } ExecContext;
 
@@ -67,6 +69,20 @@ static int differs(pid_t pid, NamespaceKind kind) {
         if (stat(theirs, &a) < 0 || stat(ours, &b) < 0)
                 return errno == ENOENT ? 0 : negative_errno();
         return a.st_ino != b.st_ino || a.st_dev != b.st_dev;
+}
+
+/* The root of a mount namespace that is shared is another one than that of the container. */
+static int open_root(const State *s, ExecContext *c) {
+        char path[64];
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/root", (int) s->pid);
+        c->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (c->root_fd < 0)
+                return fail_errno(errno, "root of container \"%s\"", s->id);
+        /* It has not been reaped, so all that was read of this pid was its own. */
+        return sys_pidfd_send_signal(c->pidfd, 0) < 0 ?
+                               fail_text(ESRCH, "container \"%s\" is not running", s->id) :
+                               0;
 }
 
 static int find_namespaces(const State *s, ExecContext *c, bool *ret_pid_ns) {
@@ -84,11 +100,11 @@ static int find_namespaces(const State *s, ExecContext *c, bool *ret_pid_ns) {
                         c->join |= namespace_flag(k);
                 c->user_ns = c->user_ns || k == NS_USER;
         }
-        /* Each container has one. If not, its pid has become that of a process of the host since it was
-         * checked, and the new process would stay here. */
-        if (!(c->join & CLONE_NEWNS))
+        /* Each container has one, unless it was to share ours. If not, its pid has become that of a process
+         * of the host since it was checked, and the new process would stay here. */
+        if (!(c->join & CLONE_NEWNS) && !s->shared_mounts)
                 return fail_text(ESRCH, "container \"%s\" is not running", s->id);
-        return 0;
+        return s->shared_mounts ? open_root(s, c) : 0;
 }
 
 static int setup_terminal(const ExecContext *c) {
@@ -139,6 +155,8 @@ static int child_run(ExecContext *c) {
         if (c->join != 0 && setns(c->pidfd, (int) c->join) < 0)
                 return fail_errno(errno, "join the container's namespaces");
         if (c->user_ns && (r = process_enter_user_namespace(p)) < 0)
+                return r;
+        if (c->root_fd >= 0 && (r = root_tree_enter(c->root_fd)) < 0)
                 return r;
         if (!c->born && setsid() < 0)
                 return fail_errno(errno, "setsid");
@@ -375,11 +393,11 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
         _cleanup_exec_process_ ExecProcess process = {};
         _cleanup_seccomp_ SeccompFilter filter = {};
         _cleanup_state_ State s = STATE_INIT;
-        _cleanup_close_ int pidfd = -EBADF, child_pidfd = -EBADF, pidfd_socket = -EBADF;
+        _cleanup_close_ int pidfd = -EBADF, child_pidfd = -EBADF, pidfd_socket = -EBADF, root_fd = -EBADF;
         _cleanup_agent_ SeccompAgent agent = SECCOMP_AGENT_INIT;
         _cleanup_json_ json_object *config = NULL;
         ExecContext c = { .options = o, .process = &process.process, .filter = &filter, .agent = &agent,
-                          .state = &s, .console_fd = o->console_fd };
+                          .state = &s, .console_fd = o->console_fd, .root_fd = -EBADF };
         bool pid_ns;
         int r;
 
@@ -417,6 +435,7 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
         if ((r = connect_agent(&s, &filter, &config, &agent)) < 0 ||
             (r = find_namespaces(&s, &c, &pid_ns)) < 0 || (r = inherit_oom_score(&c)) < 0)
                 return r;
+        root_fd = c.root_fd;
         r = sched_apply_initial_affinity(&process.process);
         /* The agent is told the pid before the second process is there. */
         if (r >= 0 && s.may_trace && pid_ns && agent.fd < 0) {

@@ -21,6 +21,7 @@
 #include "mounts/devices.h"
 #include "mounts/mounts.h"
 #include "mounts/root-path.h"
+#include "mounts/root-tree.h"
 #include "mounts/rootfs.h"
 #include "namespaces/namespaces.h"
 #include "namespaces/network.h"
@@ -148,7 +149,9 @@ static int run_host_hooks(const InitContext *c, int root_fd) {
         return hooks_run_on_root(c->spec, c->state, root_fd);
 }
 
-static int setup_root(InitContext *c, int *ret_peer) {
+/* The root with all that is mounted in it. Return: its descriptor, or -errno with a message. */
+static int build_root(void *userdata, int *ret_peer) {
+        InitContext *c = userdata;
         _cleanup_close_ int root_fd = -EBADF, null_fd = -EBADF, made_fd = -EBADF;
         _cleanup_late_readonly_ LateReadonly late = {};
         MountContext mounts = { .spec = c->spec,
@@ -192,7 +195,48 @@ static int setup_root(InitContext *c, int *ret_peer) {
         if ((r = sysctl_apply(c->spec)) < 0 || (r = late_readonly_apply(&late)) < 0 ||
             (r = rootfs_protect(c->spec, root_fd, null_fd)) < 0)
                 return r;
-        return rootfs_enter(c->spec, root_fd, !c->options->no_pivot);
+        return TAKE_FD(root_fd);
+}
+
+/* A directory in whose mount namespace others live: nothing is mounted. */
+static int open_plain_root(InitContext *c) {
+        _cleanup_close_ int root_fd = rootfs_open(c->spec, c->rootfs);
+        int r;
+
+        if (root_fd < 0)
+                return root_fd;
+        if ((r = devices_setup(c->spec, root_fd)) < 0 || (r = run_host_hooks(c, root_fd)) < 0 ||
+            (r = sysctl_apply(c->spec)) < 0)
+                return r;
+        return TAKE_FD(root_fd);
+}
+
+/* Without a mount namespace of its own. */
+static int setup_shared_root(InitContext *c, int *ret_peer) {
+        _cleanup_close_ int root_fd = -EBADF;
+        int r;
+
+        /* The namespaces that a helper enters would be its own. */
+        r = enter_network(c);
+        if (r >= 0)
+                r = enter_cgroup(c);
+        if (r >= 0 && c->mount_ns_fd >= 0)
+                r = namespaces_enter_mount(c->spec, c->mount_ns_fd);
+        if (r < 0)
+                return r;
+        sched_reset_affinity();
+        root_fd = root_tree_is_needed(c->spec) ? root_tree_build(build_root, c, ret_peer) :
+                                                 open_plain_root(c);
+        return root_fd < 0 ? root_fd : root_tree_enter(root_fd);
+}
+
+static int setup_root(InitContext *c, int *ret_peer) {
+        _cleanup_close_ int root_fd = -EBADF;
+
+        if (!spec_has_new(c->spec, NS_MOUNT))
+                return setup_shared_root(c, ret_peer);
+        root_fd = build_root(c, ret_peer);
+        return root_fd < 0 ? root_fd : rootfs_enter(c->spec, root_fd, !c->options->no_pivot);
 }
 
 static void end_by_signal(int sig) {

@@ -29,6 +29,8 @@ typedef struct State {
         uint64_t pid_start;
         bool any_hook, no_new_privs, made_cgroup;
         bool user_ns;
+        bool shared_mounts; /* the mount namespace is not its own: its root is that of its first process only
+                             */
         bool may_trace; /* CAP_SYS_PTRACE in our user namespace: exec-guard.c */
         bool keep_keyring; /* created with --no-new-keyring */
         bool scope_user; /* the unit is of the user's manager */

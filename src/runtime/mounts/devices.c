@@ -11,6 +11,7 @@
 #include "../kernel-call.h"
 #include "mounts-legacy.h"
 #include "root-path.h"
+#include "root-tree.h"
 
 /* makedev() is no constant expression; small numbers are the plain old encoding. */
 #define SMALL_DEV(major, minor) ((dev_t) ((major) << 8 | (minor)))
@@ -88,15 +89,20 @@ static int fail_conflict(const SpecDevice *d, const struct stat *st) {
                          d->path, major(st->st_rdev), minor(st->st_rdev), major(d->dev), minor(d->dev));
 }
 
-static int make_device(const SpecDevice *d, int parent_fd, const char *name, bool may_make) {
+/* Whether the root is a directory of a mount namespace where nothing may be mounted. */
+static bool is_plain_directory(const Spec *s) {
+        return !spec_has_new(s, NS_MOUNT) && !root_tree_is_needed(s);
+}
+
+static int make_device(const Spec *s, const SpecDevice *d, int parent_fd, const char *name) {
         _cleanup_close_ int fd = -EBADF;
         struct stat st, dir;
         bool made;
 
-        if (!may_make && !S_ISFIFO(d->mode))
+        if (s->ns[NS_USER].present && !S_ISFIFO(d->mode))
                 return bind_device(d, parent_fd, name);
         made = mknodat(parent_fd, name, d->mode, d->dev) >= 0;
-        if (!made && errno == EPERM)
+        if (!made && errno == EPERM && !is_plain_directory(s))
                 return bind_device(d, parent_fd, name);
         if (!made && errno != EEXIST)
                 return fail_errno(errno, "device %s", d->path);
@@ -140,7 +146,7 @@ static int make_listed(const Spec *s, int root_fd, const SpecDevice *d) {
         parent = root_path_ensure(root_fd, isempty(dir) ? "/" : dir, true, 0);
         if (parent < 0)
                 return fail_errno(parent, "device %s", d->path);
-        return make_device(d, parent, slash + 1, !s->ns[NS_USER].present);
+        return make_device(s, d, parent, slash + 1);
 }
 
 static bool dev_is_bound(const Spec *s) {
@@ -153,6 +159,13 @@ static bool dev_is_bound(const Spec *s) {
                         bound = s->mounts[i].bind;
         }
         return bound;
+}
+
+/* Somebody has mounted it, maybe the host's own. */
+static bool dev_is_mounted(int root_fd, int dev_fd) {
+        struct stat root, dev;
+
+        return fstat(root_fd, &root) >= 0 && fstat(dev_fd, &dev) >= 0 && root.st_dev != dev.st_dev;
 }
 
 static int make_links(int dev_fd) {
@@ -178,11 +191,12 @@ int devices_setup(const Spec *s, int root_fd) {
         dev_fd = root_path_ensure(root_fd, "/dev", true, 0);
         if (dev_fd < 0)
                 return fail_errno(dev_fd, "/dev in the root file system");
+        if (is_plain_directory(s) && dev_is_mounted(root_fd, dev_fd))
+                return 0;
         saved = umask(0);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(defaults); i++)
                 if (!is_listed(s, defaults[i].path))
-                        r = make_device(&defaults[i], dev_fd, defaults[i].path + strlen("/dev/"),
-                                        !s->ns[NS_USER].present);
+                        r = make_device(s, &defaults[i], dev_fd, defaults[i].path + strlen("/dev/"));
         for (size_t i = 0; r >= 0 && i < s->n_devices; i++)
                 r = make_listed(s, root_fd, &s->devices[i]);
         (void) umask(saved);

@@ -6,9 +6,11 @@
 #include "mounts.h"
 
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 
 #include "../../basic/fd.h"
 #include "../../basic/str.h"
@@ -140,7 +142,15 @@ static int open_symlink(const char *path) {
         return S_ISLNK(st.st_mode) ? TAKE_FD(fd) : -EINVAL;
 }
 
-static int open_source(const SpecMount *m, const char *bundle) {
+/* In a mount namespace by path symbolic links are whoever's lives there. */
+static int open_foreign(const SpecMount *m, const char *source) {
+        _cleanup_close_ int fd = root_path_open(AT_FDCWD, source, 0);
+        int r = fd < 0 ? fd : mount_clone(fd, "", AT_EMPTY_PATH | (m->recursive ? AT_RECURSIVE : 0));
+
+        return r < 0 ? fail_errno(r, "mount %s on %s", source, m->destination) : r;
+}
+
+static int open_source(const SpecMount *m, const char *bundle, bool foreign) {
         _cleanup_free_ char *joined = NULL;
         const char *source = m->source;
         int fd;
@@ -156,11 +166,23 @@ static int open_source(const SpecMount *m, const char *bundle) {
                 if (fd != -EINVAL)
                         return fd < 0 ? fail_errno(fd, "symbolic link %s", source) : fd;
         }
+        if (foreign)
+                return open_foreign(m, source);
         fd = mount_clone(AT_FDCWD, source,
                          (m->recursive ? AT_RECURSIVE : 0) | (m->source_nofollow ? AT_SYMLINK_NOFOLLOW : 0));
         if (fd == -ENOSYS)
                 return fd;
         return fd < 0 ? fail_errno(fd, "mount %s on %s", source, m->destination) : fd;
+}
+
+/* An ordinary user may clone mounts inside its user namespace only, and in a mount namespace by path are
+ * other files than here; but what is ours is here. */
+static bool is_opened_early(const Spec *s, const SpecMount *m) {
+        bool for_user_ns = s->ns[NS_USER].present && geteuid() == 0;
+
+        if (!m->bind || m->remount)
+                return false;
+        return m->idmap || (s->ns[NS_MOUNT].path ? m->source == s->notify_source : for_user_ns);
 }
 
 /**
@@ -174,11 +196,8 @@ int mounts_open_sources(const Spec *s, const char *bundle, int **ret) {
         bool any = false;
         int r;
 
-        /* An ordinary user may clone mounts inside its user namespace only. */
-        bool for_user_ns = s->ns[NS_USER].present && geteuid() == 0;
-
         for (size_t i = 0; i < s->n_mounts; i++)
-                any = any || (s->mounts[i].bind && (for_user_ns || s->mounts[i].idmap));
+                any = any || is_opened_early(s, &s->mounts[i]);
         *ret = NULL;
         if (!any)
                 return 0;
@@ -189,9 +208,9 @@ int mounts_open_sources(const Spec *s, const char *bundle, int **ret) {
                 const SpecMount *m = &s->mounts[i];
 
                 fds[i] = -EBADF;
-                if (!m->bind || m->remount || !(for_user_ns || m->idmap))
+                if (!is_opened_early(s, m))
                         continue;
-                fds[i] = open_source(m, bundle);
+                fds[i] = open_source(m, bundle, false);
                 if (fds[i] == -ENOSYS && !m->idmap)
                         continue; /* for mount_legacy() */
                 if (fds[i] == -ENOSYS)
@@ -213,6 +232,23 @@ static bool is_cgroup(const SpecMount *m) {
         return !m->bind && (streq(m->type, "cgroup") || streq(m->type, "cgroup2"));
 }
 
+/* The host's own mount of what may not be mounted anew; in a mount namespace by path it has to be looked at.
+ */
+static int clone_hosts(const MountContext *c, const char *path, unsigned long magic) {
+        _cleanup_close_ int fd = -EBADF;
+        struct statfs fs;
+
+        if (!c->spec->ns[NS_MOUNT].path)
+                return mount_clone(AT_FDCWD, path, AT_RECURSIVE);
+        fd = root_path_open(AT_FDCWD, path, 0);
+        if (fd < 0)
+                return fd;
+        if (fstatfs(fd, &fs) < 0)
+                return negative_errno();
+        return (unsigned long) fs.f_type == magic ? mount_clone(fd, "", AT_EMPTY_PATH | AT_RECURSIVE) :
+                                                    -ENODEV;
+}
+
 /*
  * Mounting cgroup2 anew from the host's cgroup namespace would reset the flags of the host's own mount
  * (nsdelegate, ...), so there, and where a user namespace may not mount it, the host's mount is bound.
@@ -229,7 +265,7 @@ static int make_cgroup(const MountContext *c, const SpecMount *m) {
                 if (fd >= 0 || !c->spec->ns[NS_USER].present)
                         return TAKE_FD(fd);
         }
-        fd = mount_clone(AT_FDCWD, c->cgroup_mount, AT_RECURSIVE);
+        fd = clone_hosts(c, c->cgroup_mount, CGROUP2_SUPER_MAGIC);
         if (fd < 0)
                 return fail_errno(fd, "mount %s on %s", c->cgroup_mount, m->destination);
         r = mount_set_attr(fd, m->attr_set, m->attr_clear, true);
@@ -350,7 +386,7 @@ static int make_kernel_fs(const MountContext *c, const SpecMount *m) {
             !((proc && !c->spec->ns[NS_PID].present) ||
               (streq(m->type, "sysfs") && !c->spec->ns[NS_NET].present)))
                 return fd;
-        fd = mount_clone(AT_FDCWD, proc ? "/proc" : "/sys", AT_RECURSIVE);
+        fd = clone_hosts(c, proc ? "/proc" : "/sys", proc ? PROC_SUPER_MAGIC : SYSFS_MAGIC);
         if (fd < 0)
                 return fail_errno(fd, "mount of type %s on %s", m->type, m->destination);
         /* With what is mounted below: the host's writable cgroups are there. */
@@ -373,10 +409,10 @@ static int pick_source(const MountContext *c, size_t i) {
         int fd, parents = c->source_fds ? c->source_fds[i] : -EBADF;
 
         if (parents < 0)
-                return open_source(m, c->bundle);
-        if (m->idmap || m->rec_attr_clear != 0)
+                return open_source(m, c->bundle, c->spec->ns[NS_MOUNT].path);
+        if (m->idmap || m->rec_attr_clear != 0 || c->spec->ns[NS_MOUNT].path)
                 return parents;
-        fd = open_source(m, c->bundle);
+        fd = open_source(m, c->bundle, c->spec->ns[NS_MOUNT].path);
         if (fd < 0)
                 return parents;
         (void) close(parents);

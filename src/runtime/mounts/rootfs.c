@@ -51,6 +51,29 @@ static int make_mount_private(const char *path) {
 }
 
 /**
+ * rootfs_open - the directory that is to be the root. In a mount namespace that is not the host's, whoever
+ * lives there says where paths lead, but not into descriptors and processes.
+ *
+ * Return: an O_PATH descriptor, or -errno with a message.
+ */
+int rootfs_open(const Spec *s, const char *path) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+
+        if (!s->ns[NS_MOUNT].path)
+                fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        else {
+                fd = root_path_open(AT_FDCWD, path, 0);
+                errno = fd < 0 ? -fd : 0;
+        }
+        if (fd < 0)
+                return fail_errno(errno, "root file system %s", path);
+        if (s->ns[NS_MOUNT].path && (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode)))
+                return fail_errno(ENOTDIR, "root file system %s", path);
+        return TAKE_FD(fd);
+}
+
+/**
  * rootfs_prepare - cut the new mount namespace off from the host's and make @path a mount of its own.
  *
  * Return: an O_PATH descriptor of the root, or -errno with a message.
@@ -69,7 +92,12 @@ int rootfs_prepare(const Spec *s, const char *path) {
                 r = sys_mount(NULL, "/", NULL, MS_REC | propagation, NULL) < 0 ? negative_errno() : 0;
         if (r < 0)
                 return fail_errno(r, "propagation of %s", shared ? path : "/");
-        tree = mount_clone(AT_FDCWD, path, AT_RECURSIVE);
+        target = rootfs_open(s, path);
+        if (target < 0)
+                return target;
+        tree = mount_clone(target, "", AT_EMPTY_PATH | AT_RECURSIVE);
+        if (tree == -ENOSYS && !spec_has_new(s, NS_MOUNT))
+                return fail_text(EOPNOTSUPP, "mounts without a new mount namespace need open_tree()");
         if (tree == -ENOSYS) {
                 if (sys_mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0)
                         return fail_errno(errno, "mount root file system %s", path);
@@ -84,9 +112,6 @@ int rootfs_prepare(const Spec *s, const char *path) {
         r = shared ? mount_set_propagation(tree, MS_PRIVATE, true) : 0;
         if (r < 0)
                 return fail_errno(r, "propagation of %s", path);
-        target = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (target < 0)
-                return fail_errno(errno, "root file system %s", path);
         r = mount_attach(tree, target);
         return r < 0 ? fail_errno(r, "mount root file system %s", path) : TAKE_FD(tree);
 }

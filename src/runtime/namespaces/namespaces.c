@@ -114,6 +114,12 @@ static int make_time_namespace(const Spec *s) {
         return write_time_offsets(s->time_offsets);
 }
 
+/* The mount namespace comes last of all, by namespaces_enter_mount(): nothing of /proc is the host's there.
+ */
+static bool is_joined_early(const Spec *s, NamespaceKind k) {
+        return s->ns[k].path && k != NS_USER && k != NS_MOUNT;
+}
+
 /**
  * namespaces_need_helper - whether whoever enters the namespaces given by path cannot come back: they or our
  * own belong to a user namespace that gives no right to (podman without root starts us in one of its own).
@@ -124,7 +130,7 @@ bool namespaces_need_helper(const Spec *s) {
         if (s->ns[NS_USER].path)
                 return true;
         for (NamespaceKind k = 0; k < _NS_MAX; k++)
-                any = any || s->ns[k].path;
+                any = any || is_joined_early(s, k);
         return any && rootless_in_user_namespace();
 }
 
@@ -142,7 +148,7 @@ int namespaces_join(const Spec *s, NamespaceJoin *ret) {
         if (namespaces_need_helper(s))
                 return 0; /* that of join-user.c joins them all */
         for (NamespaceKind k = 0; k < _NS_MAX; k++) {
-                if (!s->ns[k].path || k == NS_USER)
+                if (!is_joined_early(s, k))
                         continue;
                 r = save_own(ret, k);
                 if (r >= 0)
@@ -175,7 +181,7 @@ int namespaces_enter(const Spec *s) {
         int r;
 
         for (NamespaceKind k = 0; k < _NS_MAX; k++) {
-                if (!s->ns[k].path || k == NS_USER)
+                if (!is_joined_early(s, k))
                         continue;
                 r = enter_one(s, k);
                 if (r < 0 && r != -EPERM)
@@ -206,6 +212,29 @@ int namespaces_enter_new_time(const Spec *s) {
         fd = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
         if (fd < 0 || setns(fd, CLONE_NEWTIME) < 0)
                 return fail_errno(errno, "enter the new time namespace");
+        return 0;
+}
+
+/**
+ * namespaces_open_mount - the mount namespace given by path, while the host's paths are ours.
+ * @ret_fd: owned by the caller; unchanged if none is given.
+ */
+int namespaces_open_mount(const Spec *s, int *ret_fd) {
+        const char *path = s->ns[NS_MOUNT].path;
+
+        if (!path)
+                return 0;
+        *ret_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        return *ret_fd < 0 ? fail_errno(errno, "open mount namespace %s", path) : 0;
+}
+
+/**
+ * namespaces_enter_mount - join it: root and working directory are its root then.
+ * @fd: borrowed.
+ */
+int namespaces_enter_mount(const Spec *s, int fd) {
+        if (setns(fd, CLONE_NEWNS) < 0)
+                return fail_errno(errno, "join mount namespace %s", s->ns[NS_MOUNT].path);
         return 0;
 }
 

@@ -16,4 +16,6 @@ int namespaces_join(const Spec *s, NamespaceJoin *ret);
 int namespaces_enter(const Spec *s);
 int namespaces_enter_new_time(const Spec *s);
 bool namespace_is_ours(const Spec *s, NamespaceKind kind);
+int namespaces_open_mount(const Spec *s, int *ret_fd);
+int namespaces_enter_mount(const Spec *s, int fd);
 int namespaces_leave(NamespaceJoin *j);

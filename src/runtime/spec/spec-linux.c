@@ -43,9 +43,6 @@ static int parse_namespaces(json_object *o, Spec *s) {
                                          "config.json: linux.namespaces: path of \"%s\" is not absolute",
                                          type);
         }
-        if (!spec_has_new(s, NS_MOUNT))
-                return fail_text(EOPNOTSUPP,
-                                 "config.json: linux.namespaces: a new mount namespace is required");
         return 0;
 }
 

@@ -81,7 +81,6 @@ static void test_refused(void **state) {
         refused(HEAD ",\"mounts\":[{\"destination\":\"/x\"}]}", "type");
         refused(HEAD ",\"mounts\":[{\"destination\":\"/x\",\"type\":\"bind\"}]}", "source");
         refused(HEAD ",\"hooks\":{\"prestart\":[{\"path\":\"x\"}]}}", "absolute path");
-        refused(HEAD ",\"linux\":{}}", "mount namespace");
         refused(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"mount\"}]}}",
                 "given twice");
         refused(HEAD ",\"linux\":{\"namespaces\":[{\"type\":\"mount\",\"path\":\"x\"}]}}", "not absolute");
