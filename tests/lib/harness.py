@@ -55,7 +55,7 @@ def _mark(key, value):
 
 
 def needs(*features):
-    """Run only where these are there: controllers, vm, native, or the name of a program."""
+    """Run only where these are there: controllers, vm, native, selinux, or the name of a program."""
     return _mark("needs", tuple(features))
 
 

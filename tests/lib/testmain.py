@@ -30,6 +30,8 @@ def have(feature):
         return os.environ.get("BED_KIND") == "vm"
     if feature == "native":
         return os.environ.get("BED_KIND") != "vm"
+    if feature == "selinux":
+        return os.path.exists("/sys/fs/selinux/enforce")
     if feature == "controllers":
         try:
             with open("/sys/fs/cgroup/cgroup.controllers") as f:
@@ -48,13 +50,14 @@ def verdict(name, marks):
         return "skip", "; ".join(marks["skip"])
     missing = [n for n in marks.get("needs", ()) if not have(n)]
     if missing:
-        if missing[0] in ("controllers", "vm", "native"):
+        if missing[0] in ("controllers", "vm", "native", "selinux"):
             return "later", "needs %s" % ", ".join(missing)
         return "skip", "needs %s" % ", ".join(missing)
     suites = marks.get("suites")
     if suites and os.environ.get("BED_SUITE") not in suites:
         return "later", "needs a bed of %s" % " or ".join(suites)
-    if os.environ.get("BED_ONLY_NEEDS") and not {"controllers", "vm"} & set(marks.get("needs", ())):
+    only = set(os.environ.get("BED_ONLY_NEEDS", "").split())
+    if only and not only & set(marks.get("needs", ())):
         return ()
     if os.environ.get("BED_SKIP_ONCE") and marks.get("once"):
         return ()

@@ -157,13 +157,14 @@ cmd_vm_prepare() {
 }
 
 cmd_vm_run() {
-        local suite= with= share= script= limit=600 vm work kb r
+        local suite= with= share= kernel= script= limit=600 vm work kb r
         while [ $# -gt 0 ]; do
                 case "$1" in
                 --suite) suite=${2:?--suite needs a value}; shift 2 ;;
                 --with) with=${2:?--with needs a directory}; shift 2 ;;
                 --share) share=${2:?--share needs a directory}; shift 2 ;;
                 --timeout) limit=${2:?--timeout needs seconds}; shift 2 ;;
+                --kernel) kernel=${2:?--kernel needs parameters}; shift 2 ;;
                 -*) die "unknown option '$1'" ;;
                 *) [ -z "$script" ] || die "one script only"; script=$1; shift ;;
                 esac
@@ -192,7 +193,7 @@ SCRIPT
         : >"$work/rc"
         timeout --foreground "$limit" qemu-system-"$(uname -m)" $(vm_accel) -smp 2 -m $VM_MEMORY \
                 -kernel "$vm/vmlinuz" -initrd "$vm/initrd" \
-                -append "console=ttyS0 mitigations=off quiet panic=-1 systemd.show_status=0" \
+                -append "console=ttyS0 mitigations=off quiet panic=-1 systemd.show_status=0 $kernel" \
                 -drive "file=$vm/root.img,if=virtio,format=raw,snapshot=on" \
                 -drive "file=$work/data.img,if=virtio,format=raw,cache=unsafe" \
                 -display none -monitor none -no-reboot -nic none \

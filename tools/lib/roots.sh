@@ -10,7 +10,7 @@ PACKAGES_DEBIAN_ALL="systemd systemd-sysv libpam-systemd dbus polkitd iproute2 n
         busybox-static python3 strace curl ca-certificates crun less psmisc passwd e2fsprogs
         libjson-c5 libmnl0 libnftnl11 libseccomp2 libcap2 libzstd1 liblzma5 zlib1g libacl1
         criu uidmap apparmor"
-PACKAGES_BOOKWORM="libarchive13 libcurl4 libssl3 iptables"
+PACKAGES_BOOKWORM="libarchive13 libcurl4 libssl3 iptables secilc"
 PACKAGES_TRIXIE="libarchive13t64 libcurl4t64 libssl3t64 docker-cli"
 PACKAGES_PEERS="docker.io podman crun containerd runc netavark aardvark-dns passt iptables
         catatonit tini hyperfine"
