@@ -598,6 +598,7 @@ int container_create(const CreateOptions *o, Bundle *bundle, State *ret, StartLi
         if (o->systemd_cgroup && (r = systemd_scope_begin(&u.scope, o->stays)) < 0)
                 return r;
         r = create_check(&bundle->spec, o);
+        bundle->spec.ipc_is_hosts = bundle->spec.mount_label && namespace_is_ours(&bundle->spec, NS_IPC);
         if (r >= 0 && (r = state_make(o->root, o->id, &st)) >= 0) {
                 u.state = true;
                 r = create_fill_state(&bundle->spec, o, &st);

@@ -150,7 +150,7 @@ static int child_run(ExecContext *c) {
                 if (r < 0)
                         return r;
         }
-        if (!c->state->keep_keyring && (r = keyring_leave()) < 0)
+        if (!c->state->keep_keyring && (r = keyring_leave(p)) < 0)
                 return r;
         if (c->join != 0 && setns(c->pidfd, (int) c->join) < 0)
                 return fail_errno(errno, "join the container's namespaces");
@@ -168,7 +168,7 @@ static int child_run(ExecContext *c) {
             (r = memory_policy_apply(c->state->memory_policy)) < 0 ||
             (r = process_prepare(p, false)) < 0 || (r = home_env_add(p)) < 0 ||
             (r = process_resolve(p, &path)) < 0 || (r = activation_env_add(p, c->options->listen_fds)) < 0 ||
-            (r = process_keep_fds(c->options->preserve_fds)) < 0 ||
+            (r = process_keep_fds(c->options->preserve_fds)) < 0 || (r = label_apply(p)) < 0 ||
             (r = process_become(p, c->filter, c->agent)) < 0 ||
             (c->born && (r = exec_guard_birth(c->born, p, c->filter)) < 0))
                 return r;

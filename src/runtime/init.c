@@ -29,6 +29,7 @@
 #include "process/descriptors.h"
 #include "process/home-env.h"
 #include "process/keyring.h"
+#include "process/label.h"
 #include "process/memory-policy.h"
 #include "process/oom-score.h"
 #include "process/personality.h"
@@ -113,7 +114,7 @@ static int setup_identity(InitContext *c) {
 }
 
 static int new_keyring(const InitContext *c) {
-        return c->options->no_new_keyring ? 0 : keyring_leave();
+        return c->options->no_new_keyring ? 0 : keyring_leave(&c->spec->process);
 }
 
 static int setup_terminal(const InitContext *c, int root_fd, int *ret_peer) {
@@ -334,8 +335,8 @@ int init_run(InitContext *c) {
             (r = close_descriptors(c, peer_fd)) < 0 || (r = process_prepare(p, true)) < 0 ||
             (r = home_env_add(p)) < 0)
                 return r;
-        r = process_resolve(p, &path);
-        if (r < 0)
+        /* A profile or label that cannot be had is told by `create`. */
+        if ((r = process_resolve(p, &path)) < 0 || (r = label_apply(p)) < 0)
                 return r;
         r = channel_send(c->channel_fd, CHANNEL_READY, NULL);
         if (r < 0)

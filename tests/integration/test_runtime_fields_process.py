@@ -6,7 +6,7 @@ import os
 
 import bundle
 from bundle import TOP, Bundle, ns_without, rt
-from harness import needs, run, skip, timeout, wait_for
+from harness import needs, run, skip, timeout
 
 APPARMOR = "/sys/module/apparmor/parameters/enabled"
 
@@ -357,48 +357,6 @@ def test_labels_without_a_security_module():
     if not os.path.exists("/sys/fs/selinux/enforce"):
         refused(lambda c: c["process"].update(selinuxLabel="u:r:t:s0"), "process.selinuxLabel", "selinux is disabled")
         refused(lambda c: c["linux"].update(mountLabel="u:r:t:s0"), "linux.mountLabel", "selinux is disabled")
-
-
-PROFILE = """
-profile berth-test flags=(attach_disconnected,mediate_deleted) {
-  file, capability, network, mount, signal, ptrace, umount, unix,
-  deny /etc/passwd r,
-}
-profile berth-other flags=(attach_disconnected,mediate_deleted) {
-  file, capability, network, mount, signal, ptrace, umount, unix,
-}
-"""
-
-
-@needs("vm")
-@timeout(120)
-def test_apparmor():
-    if not os.path.exists(APPARMOR) or open(APPARMOR).read().strip() != "Y":
-        skip("no AppArmor in this kernel")
-    run("mount", "-t", "securityfs", "x", "/sys/kernel/security", check=None)
-    run("apparmor_parser", "-r", "-K", input=PROFILE)
-    for nnp in (False, True):
-        b = Bundle("sh", "-c", "cat /proc/self/attr/current; cat /etc/passwd; sleep 1000")
-        b.process["noNewPrivileges"] = nnp
-        b.process["apparmorProfile"] = "berth-test"
-        b.create().start()
-        wait_for(lambda: "denied" in b.out())
-        assert "berth-test (enforce)" in b.out(), b.out()
-        # exec is confined as the container is, unless it is said otherwise.
-        assert "berth-test (enforce)" in rt("exec", b.id, "cat", "/proc/self/attr/current").out
-        assert "berth-other (enforce)" in rt("exec", "--apparmor", "berth-other", b.id, "cat", "/proc/self/attr/current").out
-        with open(b.path + "/p.json", "w") as f:
-            json.dump({"args": ["cat", "/proc/self/attr/current"], "cwd": "/", "env": ["PATH=/bin"]}, f)
-        assert "berth-test (enforce)" in rt("exec", "--process", b.path + "/p.json", b.id).out
-        b.delete()
-    b = Bundle()
-    b.process["apparmorProfile"] = "berth-nowhere"
-    b.process["args"] = ["true"]
-    r = rt("run", "--bundle", b.save().path, b.id, check=1)
-    assert "berth-nowhere" in r.err and "cannot be applied" in r.err, r
-    b = Bundle()
-    b.process["apparmorProfile"] = "unconfined"
-    assert b.sh("cat /proc/self/attr/current").out.startswith("unconfined")
 
 
 def test_features_are_complete():

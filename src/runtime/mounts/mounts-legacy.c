@@ -17,6 +17,7 @@
 #include "../kernel-call.h"
 #include "../spec/mount-options.h"
 #include "copy-up.h"
+#include "mount-label.h"
 #include "root-path.h"
 
 #ifndef PROC_SUPER_MAGIC
@@ -149,6 +150,8 @@ static int complete(const MountContext *c, const SpecMount *m, int covered_fd) {
 
         if (mounted < 0)
                 return fail_errno(mounted, "mount on %s", m->destination);
+        if (mount_labels_queues(c->spec, m))
+                r = mount_label_queues(c->spec, mounted);
         if (m->copy_up)
                 r = copy_up(covered_fd, mounted, m->data, m->destination);
         if (r < 0)

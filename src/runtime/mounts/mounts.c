@@ -20,6 +20,7 @@
 #include "../namespaces/rootless.h"
 #include "../runtime-log.h"
 #include "copy-up.h"
+#include "mount-label.h"
 #include "mounts-legacy.h"
 #include "root-path.h"
 
@@ -72,7 +73,7 @@ int mount_new_labeled(const char *type, const char *source, const char *data, co
         if (source && sys_fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source, 0) < 0)
                 return fs_failure(fs_fd, errno, type, "source");
         if (data) {
-                r = strv_split(data, ',', &options);
+                r = mount_data_split(data, &options);
                 if (r < 0)
                         return r;
         }
@@ -82,7 +83,8 @@ int mount_new_labeled(const char *type, const char *source, const char *data, co
                         return r == -E2BIG ? r : fs_failure(fs_fd, r, type, *o);
         }
         if (label && sys_fsconfig(fs_fd, FSCONFIG_SET_STRING, "context", label, 0) < 0)
-                return fs_failure(fs_fd, errno, type, "context");
+                return fail_errno(errno, "config.json: linux.mountLabel: \"%s\": mount of type %s", label,
+                                  type);
         if (sys_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
                 return fs_failure(fs_fd, errno, type, "create");
         fd = sys_fsmount(fs_fd, FSMOUNT_CLOEXEC, attr);
@@ -339,23 +341,6 @@ static int append_sb_flags(const SpecMount *m, char **data) {
         return r < 0 ? r : left != 0 ? -E2BIG : 0;
 }
 
-/** mount_data_with_label - for mount(2): @data and, if @label is not NULL, the context, in quotes because it
- * may have commas. */
-char *mount_data_with_label(const char *data, const char *label) {
-        if (!label)
-                return strdup(strempty(data));
-        return str_printf("%s%scontext=\"%s\"", strempty(data), isempty(data) ? "" : ",", label);
-}
-
-/** mount_label_of - linux.mountLabel for a new file system, or NULL: the kernel's own views have labels of
- * their own. */
-const char *mount_label_of(const MountContext *c, const SpecMount *m) {
-        if (isempty(c->spec->mount_label) || streq(m->type, "proc") || streq(m->type, "sysfs") ||
-            streq(m->type, "mqueue") || (m->data && strstr(m->data, "context=")))
-                return NULL;
-        return c->spec->mount_label;
-}
-
 /* What is the same in every network namespace. */
 static bool is_local(const char *type) {
         static const char *const types[] = { "proc", "tmpfs", "devpts", "mqueue" };
@@ -364,6 +349,21 @@ static bool is_local(const char *type) {
                 if (streq(types[i], type))
                         return true;
         return false;
+}
+
+/* A mount that is read-only takes no label. */
+static int make_labeled_queues(const MountContext *c, const SpecMount *m, const char *data) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        fd = mount_new_fs(m->type, m->source ?: m->type, data, (unsigned) m->attr_set & ~MOUNT_ATTR_RDONLY);
+        if (fd < 0)
+                return TAKE_FD(fd);
+        r = mount_label_queues(c->spec, fd);
+        if (r < 0)
+                return r;
+        r = mount_set_attr(fd, m->attr_set & MOUNT_ATTR_RDONLY, 0, false);
+        return r < 0 ? fail_errno(r, "mount flags of %s", m->destination) : TAKE_FD(fd);
 }
 
 /* A user namespace that does not own the network or pid namespace may not mount these, but may see the
@@ -380,6 +380,8 @@ static int make_kernel_fs(const MountContext *c, const SpecMount *m) {
                 r = c->before_network(c->userdata);
         if (r < 0)
                 return r;
+        if (mount_labels_queues(c->spec, m))
+                return make_labeled_queues(c, m, data);
         fd = mount_new_labeled(m->type, m->source ?: m->type, data, mount_label_of(c, m),
                           (unsigned) late_readonly_attr(m));
         if (fd != -EPERM || !(c->spec->ns[NS_USER].present || rootless_in_user_namespace()) ||

@@ -17,8 +17,6 @@ typedef struct MountContext {
 } MountContext;
 
 int mount_finish(const SpecMount *m, int fd);
-const char *mount_label_of(const MountContext *c, const SpecMount *m);
-char *mount_data_with_label(const char *data, const char *label);
 int mount_data(const MountContext *c, const SpecMount *m, char **ret);
 int mount_open_target(const MountContext *c, const SpecMount *m, bool covered);
 int mounts_open_sources(const Spec *s, const char *bundle, int **ret);

@@ -7,6 +7,7 @@
 #include "../../basic/str.h"
 #include "../error.h"
 #include "../kernel-call.h"
+#include "mount-label.h"
 #include "mounts-legacy.h"
 #include "root-path.h"
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-int keyring_leave(void);
+#include "../spec/spec.h"
+
+int keyring_leave(const SpecProcess *p);

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "../../basic/fd.h"
 #include "../../basic/file.h"
@@ -32,26 +33,46 @@ static bool selinux_enabled(void) {
         return statfs(SELINUX_FS, &fs) >= 0 && (unsigned) fs.f_type == SELINUX_MAGIC;
 }
 
+/* The policy says what is a context. If it does not let us ask, it is found out later. */
+static int check_context(const char *field, const char *label) {
+        _cleanup_close_ int fd = open(SELINUX_FS "/context", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+        /* With the zero byte, as libselinux writes it. */
+        if (fd >= 0 && write(fd, label, strlen(label) + 1) < 0 && errno == EINVAL)
+                return fail_text(EINVAL, "config.json: %s: \"%s\" is not a context of the SELinux policy",
+                                 field, label);
+        return 0;
+}
+
+static int check_selinux(const char *field, const char *label) {
+        if (isempty(label))
+                return 0;
+        if (!selinux_enabled())
+                return fail_text(
+                                EOPNOTSUPP,
+                                "config.json: %s: selinux label is specified, but selinux is disabled or not "
+                                "supported on this host",
+                                field);
+        return check_context(field, label);
+}
+
 /**
  * label_check - whether this host can do what the labels ask for; from outside the container.
  * @mount_label: linux.mountLabel, or NULL.
  *
- * Return: 0, or -EOPNOTSUPP with the field in the message.
+ * Return: 0, -EOPNOTSUPP or -EINVAL with the field in the message.
  */
 int label_check(const SpecProcess *p, const char *mount_label) {
+        int r;
+
         if (!isempty(p->apparmor) && !streq(p->apparmor, "unconfined") && !apparmor_enabled())
                 return fail_text(
                                 EOPNOTSUPP,
                                 "config.json: process.apparmorProfile: \"%s\" is asked for, but apparmor is "
                                 "disabled or not supported on this host",
                                 p->apparmor);
-        if ((!isempty(p->selinux) || !isempty(mount_label)) && !selinux_enabled())
-                return fail_text(
-                                EOPNOTSUPP,
-                                "config.json: %s: selinux label is specified, but selinux is disabled or not "
-                                "supported on this host",
-                                !isempty(p->selinux) ? "process.selinuxLabel" : "linux.mountLabel");
-        return 0;
+        r = check_selinux("process.selinuxLabel", p->selinux);
+        return r < 0 ? r : check_selinux("linux.mountLabel", mount_label);
 }
 
 static int apply_apparmor(const char *profile) {
@@ -71,19 +92,28 @@ static int apply_apparmor(const char *profile) {
                      : 0;
 }
 
-/** label_apply - the AppArmor profile and the SELinux label that the next execve() takes on. */
-int label_apply(const SpecProcess *p) {
-        int r;
+static int write_label(const SpecProcess *p, const char *file) {
+        int r = isempty(p->selinux) ? 0 : private_proc_write(file, p->selinux);
 
-        if (!isempty(p->apparmor)) {
-                r = apply_apparmor(p->apparmor);
-                if (r < 0)
-                        return r;
-        }
-        if (isempty(p->selinux))
-                return 0;
-        r = private_proc_write("self/attr/exec", p->selinux);
         return r < 0 ? fail_errno(r, "config.json: process.selinuxLabel: \"%s\" cannot be applied",
                                   p->selinux)
                      : 0;
+}
+
+/**
+ * label_apply - the AppArmor profile and the SELinux label that the next execve() takes on, here and in
+ * processes that are forked until then: the hooks inside the container.
+ *
+ * Return: 0, or -errno with the field in the message.
+ */
+int label_apply(const SpecProcess *p) {
+        int r = isempty(p->apparmor) ? 0 : apply_apparmor(p->apparmor);
+
+        return r < 0 ? r : write_label(p, "self/attr/exec");
+}
+
+/** label_apply_to_keys - let keys that are made before execve(), which ends this, be the payload's by their
+ * label. Return: 0, or -errno with the field in the message. */
+int label_apply_to_keys(const SpecProcess *p) {
+        return write_label(p, "self/attr/keycreate");
 }

@@ -5,3 +5,4 @@
 
 int label_check(const SpecProcess *p, const char *mount_label);
 int label_apply(const SpecProcess *p);
+int label_apply_to_keys(const SpecProcess *p);

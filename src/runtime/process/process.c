@@ -27,7 +27,6 @@
 #include "../runtime-log.h"
 #include "caps.h"
 #include "descriptors.h"
-#include "label.h"
 #include "sched-attr.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -316,6 +315,7 @@ int process_keep_fds(unsigned preserve_fds) {
 
 /**
  * process_become - give up everything the payload must not have: capabilities, identity, then system calls.
+ * What it is confined by has been told to the kernel before (label_apply()).
  * @filter: borrowed, may be empty.
  * @agent: of the filter's listener, if it has one.
  *
@@ -327,7 +327,8 @@ int process_become(const SpecProcess *p, const SeccompFilter *filter, const Secc
         uint64_t kept = filter->n > 0 && !p->no_new_privs ? UINT64_C(1) << CAP_SYS_ADMIN : 0;
         int r;
 
-        if ((r = label_apply(p)) < 0 || (r = caps_drop_bounding(p->caps)) < 0)
+        r = caps_drop_bounding(p->caps);
+        if (r < 0)
                 return r;
         if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
                 return fail_errno(errno, "keep capabilities");
@@ -344,6 +345,10 @@ int process_become(const SpecProcess *p, const SeccompFilter *filter, const Secc
 /** process_exec - run the program; returns only on failure, with a message. */
 int process_exec(const SpecProcess *p, const char *path) {
         execve(path, (char *const *) p->args, (char *const *) p->env);
+        /* A policy refuses what the files' modes allow: check_executable() has looked at those. */
+        if ((errno == EACCES || errno == EPERM) && !isempty(p->selinux))
+                return fail_text(errno, "exec %s: %s for the SELinux label \"%s\"", p->args[0],
+                                 errno == EACCES ? "permission denied" : "operation not permitted", p->selinux);
         if (errno == ENOENT)
                 return fail_text(errno, "exec %s: no such file or directory", p->args[0]);
         if (errno == EACCES)

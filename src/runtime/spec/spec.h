@@ -154,6 +154,7 @@ typedef struct Spec {
         uint64_t rootfs_propagation;
         bool rootfs_propagation_recursive;
         const char *mount_label;
+        bool ipc_is_hosts; /* joined by its path; known with a mount_label only */
 
         char *notify_source; /* owned; see activation.c */
 } Spec;

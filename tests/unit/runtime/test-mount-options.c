@@ -2,8 +2,8 @@
 #include "../cmocka-prelude.h"
 
 #include "runtime/kernel-call.h"
+#include "runtime/mounts/mount-label.h"
 #include "runtime/spec/mount-options.h"
-#include "runtime/mounts/mounts.h"
 
 static SpecMount apply(const char *const *options, int expected) {
         SpecMount m = { .destination = "/d", .type = "tmpfs" };
@@ -72,6 +72,32 @@ static void test_label(void **state) {
         free(data);
 }
 
+static void check_split(const char *data, const char *const *expected) {
+        char **l = NULL;
+        size_t n = 0;
+
+        assert_int_equal(mount_data_split(data, &l), 0);
+        for (; expected[n]; n++)
+                assert_string_equal(l[n], expected[n]);
+        assert_true(!l || !l[n]);
+        for (size_t i = 0; i < n; i++)
+                free(l[i]);
+        free(l);
+}
+#define SPLIT(data, ...) check_split(data, (const char *const[]) { __VA_ARGS__, NULL })
+
+static void test_split(void **state) {
+        SPLIT("size=1m,,ro", "size=1m", "ro");
+        SPLIT("context=\"a:b:c:s0:c1,c2\"", "context=a:b:c:s0:c1,c2");
+        SPLIT("x,context=\"a,b\",y=z", "x", "context=a,b", "y=z");
+        SPLIT("a=\"\",b", "a=", "b");
+        /* What is no quoted value stays as it is, for the kernel to refuse. */
+        SPLIT("a=\"", "a=\"");
+        SPLIT("a=\"b,c", "a=\"b,c");
+        SPLIT("\"a,b\",c", "\"a,b\"", "c");
+        SPLIT("a=b\"c,d\"", "a=b\"c,d\"");
+}
+
 static void test_id_maps(void **state) {
         SpecMount m = APPLY("idmap=uids=0-1-10#@10-11-10;gids=0-100-10");
 
@@ -90,6 +116,7 @@ int main(void) {
                 cmocka_unit_test(test_recursive),
                 cmocka_unit_test(test_file_system_flags),
                 cmocka_unit_test(test_label),
+                cmocka_unit_test(test_split),
                 cmocka_unit_test(test_id_maps),
         };
 
