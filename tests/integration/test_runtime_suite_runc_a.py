@@ -7,7 +7,7 @@ import subprocess
 
 import bundle
 from bundle import CGROUP, ROOT, RUNTIME, Bundle, rt
-from harness import run
+from harness import run, systemctl, wait_for
 
 
 def setup():
@@ -236,3 +236,49 @@ def test_spec_is_what_runs():
     with open(b.path + "/config.json", "w") as f:
         json.dump(c, f)
     assert subprocess.run([RUNTIME, "--root", ROOT, "run", b.id], cwd=b.path, stdout=subprocess.PIPE, check=True).stdout == b"hello\n"
+
+
+def scoped(**annotations):
+    b = sleeper()
+    b.options = ("--systemd-cgroup",)
+    b.linux["cgroupsPath"] = "machine.slice:suite:" + b.id
+    b.config["annotations"] = {"org.systemd.property." + k: v for k, v in annotations.items()}
+    b.unit = "suite-%s.scope" % b.id
+    return b
+
+
+def unit_state(b):
+    return systemctl("show", "--property=LoadState,ActiveState", "--value", b.unit).out.split()
+
+
+def test_scope_that_failed_stays_until_delete():
+    b = scoped(RuntimeMaxSec="1", TimeoutStopSec="1").create().start()
+    wait_for(lambda: b.state()["status"] == "stopped", 20)
+    wait_for(lambda: unit_state(b)[1] == "failed", 20)
+    rt("delete", b.id)
+    assert unit_state(b) == ["not-found", "inactive"]
+    # A leftover of the same name is no obstacle.
+    b = scoped(RuntimeMaxSec="1", TimeoutStopSec="1").create().start()
+    wait_for(lambda: unit_state(b)[1] == "failed", 20)
+    again = scoped()
+    again.linux["cgroupsPath"] = b.linux["cgroupsPath"]
+    again.create().start()
+    assert unit_state(b) == ["loaded", "active"]
+    rt("delete", "--force", again.id)
+    wait_for(lambda: unit_state(b) == ["not-found", "inactive"], 10)
+    rt("delete", b.id)
+
+
+def test_scope_in_use_and_frozen_place():
+    a, b = scoped().create(), scoped()
+    b.linux["cgroupsPath"] = a.linux["cgroupsPath"]
+    b.save()
+    assert "container's cgroup is not empty: systemd has a unit" in rt("--systemd-cgroup", "create", "--bundle", b.path, b.id, check=1).err
+    rt("delete", "--force", a.id)
+    place = CGROUP + "/machine.slice/" + a.unit
+    os.makedirs(place, exist_ok=True)
+    with open(place + "/cgroup.freeze", "w") as f:
+        f.write("1")
+    r = rt("--systemd-cgroup", "create", "--bundle", b.path, b.id, check=1)
+    assert "container's cgroup unexpectedly frozen: /machine.slice/" + a.unit in r.err, r
+    os.rmdir(place)

@@ -74,7 +74,7 @@ def test_life_cycle():
     assert own_cgroup(b.pid) == "/system.slice/" + b.unit
     assert b.state()["status"] == "created"
     for name, value in {"ActiveState": "active", "Slice": "system.slice", "Delegate": "yes", "Transient": "yes",
-                        "CollectMode": "inactive-or-failed", "DefaultDependencies": "no", "CPUAccounting": "yes",
+                        "CollectMode": "inactive", "DefaultDependencies": "no", "CPUAccounting": "yes",
                         "MemoryAccounting": "yes", "IOAccounting": "yes", "TasksAccounting": "yes",
                         "Description": "berth-runtime container " + b.id}.items():
         assert b.show(name) == value, (name, b.show(name))

@@ -314,8 +314,18 @@ static int begin(ScopeBus *b, const Fields *request, const char *method, sd_bus_
         return r < 0 ? fail(b, r, strerror(-r)) : 0;
 }
 
-static void reset_failed(ScopeBus *b) {
-        (void) sd_bus_call_method(b->bus, MANAGER, "ResetFailedUnit", NULL, NULL, "s", b->unit);
+/* A unit that has failed would stay for ever. @wait: or it need not be gone at once, if it has failed at
+ * all. */
+static void reset_failed(ScopeBus *b, bool wait) {
+        sd_bus_message *m = NULL;
+
+        if (wait)
+                (void) sd_bus_call_method(b->bus, MANAGER, "ResetFailedUnit", NULL, NULL, "s", b->unit);
+        else if (sd_bus_message_new_method_call(b->bus, &m, MANAGER, "ResetFailedUnit") >= 0 &&
+                 sd_bus_message_append(m, "s", b->unit) >= 0 && sd_bus_message_set_expect_reply(m, 0) >= 0 &&
+                 sd_bus_send(b->bus, m, NULL) >= 0)
+                (void) sd_bus_flush(b->bus);
+        sd_bus_message_unref(m);
 }
 
 /* An older manager does not know all properties; which are worth having without is said by the caller. */
@@ -359,7 +369,7 @@ int scope_bus_start(ScopeBus *b, const Fields *request) {
         int r = with_or_without_optional(b, request, start_once);
 
         if (r < 0 && b->exists) {
-                reset_failed(b);
+                reset_failed(b, true);
                 r = start_once(b, request);
         }
         return r < 0 && b->exists ? -EEXIST : r;
@@ -431,8 +441,8 @@ int scope_bus_stop(ScopeBus *b, const Fields *request) {
         sd_bus_message_unref(m);
         if (r < 0 && b->unknown)
                 return 0;
-        if (r >= 0 && fields_get_bool(request, "reset"))
-                reset_failed(b);
+        if (r >= 0)
+                reset_failed(b, fields_get_bool(request, "reset"));
         return r;
 }
 

@@ -185,7 +185,8 @@ int scope_helper_wait(ScopeHelper *h, const char *unit) {
         if (error == 0)
                 return 0;
         if (error == EEXIST)
-                return fail_text(EEXIST, "systemd has a unit %s already", unit);
+                return fail_text(EEXIST, "container's cgroup is not empty: systemd has a unit %s already",
+                                 unit);
         return fail_text((int) error, "systemd: unit %s: %s", unit,
                          strempty(fields_get(&m.fields, "message")));
 }

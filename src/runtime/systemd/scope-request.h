@@ -16,7 +16,9 @@
 
 #define SCOPE_VERB_START "start" /* unit, property...: StartTransientUnit, until its job is done */
 #define SCOPE_VERB_SET "set"     /* unit, property...: SetUnitProperties, until PID 1 has written them */
-#define SCOPE_VERB_STOP "stop"   /* unit [, description] [, reset=1]: StopUnit, until its job is done */
+#define SCOPE_VERB_STOP                                                                                 \
+        "stop" /* unit [, description], reset: StopUnit, until its job is done; reset=1: and nothing is \
+                  left */
 #define SCOPE_VERB_ATTACH "attach" /* unit, subgroup, pid: AttachProcessesToUnit */
 
 #define SCOPE_REQUEST_INIT BUFFER_INIT(FIELDS_TEXT_MAX)

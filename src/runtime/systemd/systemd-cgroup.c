@@ -29,7 +29,6 @@
 #define DESCRIPTION_MAX 256
 #define SUBGROUP_ANNOTATION "run.oci.systemd.subgroup"
 #define DESCRIPTION_ANNOTATION "org.systemd.property.Description"
-#define COLLECT_ANNOTATION "org.systemd.property.CollectMode"
 
 /* In a user namespace of an ordinary user the system's directory belongs to nobody we know. */
 static bool manager_is_users(void) {
@@ -60,12 +59,29 @@ int systemd_scope_begin(SystemdScope *x, bool keep) {
         return scope_helper_start(x->user, &x->helper);
 }
 
+/* What somebody has left frozen where the scope's cgroup will be is no place to start in. A user's manager
+ * has its slices elsewhere. */
+static int check_place(const ScopeName *n) {
+        _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *path = NULL;
+        int r = scope_name_cgroup(n->slice, n->unit, &path);
+
+        if (r < 0)
+                return r;
+        fd = cgroup_open(path);
+        if (fd >= 0 && cgroup_is_frozen(fd) > 0)
+                return fail_text(EBUSY, "container's cgroup unexpectedly frozen: %s", path);
+        return 0;
+}
+
 /** systemd_scope_name - decide the unit's name and put it into @st: a killed create is deleted by it. */
 int systemd_scope_name(SystemdScope *x, const Spec *s, State *st) {
         _cleanup_scope_name_ ScopeName n = {};
         int r;
 
         r = scope_name_parse(s->cgroups_path, st->id, x->user, &n);
+        if (r >= 0 && !x->user)
+                r = check_place(&n);
         if (r < 0)
                 return r;
         st->scope_user = x->user;
@@ -91,8 +107,7 @@ static int put_basics(Buffer *b, const SystemdScope *x, const State *st, pid_t p
         describe(st, description);
         if ((r = scope_request_put(b, "Description", "s", description)) < 0 ||
             (r = scope_request_put(b, "Slice", "s", x->slice)) < 0 ||
-            (r = scope_request_put(b, "DefaultDependencies", "b", "0")) < 0 ||
-            (r = scope_request_put(b, "CollectMode", "s", "inactive-or-failed")) < 0)
+            (r = scope_request_put(b, "DefaultDependencies", "b", "0")) < 0)
                 return r;
         for (size_t i = 0; i < ELEMENTSOF(on); i++)
                 if ((r = scope_request_put(b, on[i], "b", "1")) < 0)
@@ -268,7 +283,8 @@ static bool annotated(const State *st, const char *key) {
         return st->annotations && json_get(st->annotations, key);
 }
 
-static int stop_unit(ScopeHelper *h, const State *st) {
+/* @failed: it may be there only because it has failed, which is to be forgotten before anybody looks. */
+static int stop_unit(ScopeHelper *h, const State *st, bool failed) {
         _cleanup_buffer_ Buffer b = SCOPE_REQUEST_INIT;
         char description[DESCRIPTION_MAX];
         int r;
@@ -280,8 +296,8 @@ static int stop_unit(ScopeHelper *h, const State *st) {
                 describe(st, description);
                 r = fields_put(&b, '\n', "description", description);
         }
-        if (r >= 0 && annotated(st, COLLECT_ANNOTATION))
-                r = fields_put(&b, '\n', "reset", "1");
+        if (r >= 0)
+                r = fields_put(&b, '\n', "reset", failed ? "1" : "0");
         return r < 0 ? r : scope_helper_call(h, &b, st->scope);
 }
 
@@ -307,7 +323,19 @@ void systemd_scope_done(SystemdScope *x) {
         x->slice = mfree(x->slice);
 }
 
-/* With the cgroup gone the unit is gone too: PID 1 removes them in one go. */
+/* A unit that has failed stays until somebody says that it has been seen, and with it its file. Where the
+ * files are not to be seen nothing is known. */
+static bool unit_is_loaded(const State *st) {
+        _cleanup_free_ char *directory = NULL, *file = NULL;
+        const char *runtime = st->scope_user ? getenv("XDG_RUNTIME_DIR") : "/run";
+
+        directory = runtime ? str_concat(runtime, "/systemd/transient") :
+                              str_printf("/run/user/%u/systemd/transient", (unsigned) geteuid());
+        file = directory ? str_concat(directory, "/", st->scope) : NULL;
+        return !file || access(file, F_OK) >= 0 || errno != ENOENT || access(directory, F_OK) < 0;
+}
+
+/* PID 1 removes the cgroup when the last process has ended, and the unit too unless it has failed. */
 static bool scope_is_gone(const State *st) {
         int fd = st->cgroup ? cgroup_open(st->cgroup) : -EBADF;
 
@@ -319,12 +347,13 @@ static bool scope_is_gone(const State *st) {
 /** systemd_scope_remove - end the scope of a container whose processes are dead. */
 int systemd_scope_remove(const State *st) {
         _cleanup_scope_helper_ ScopeHelper h = {};
+        bool gone = scope_is_gone(st);
         int r;
 
-        if (scope_is_gone(st) && !annotated(st, COLLECT_ANNOTATION))
+        if (gone && !unit_is_loaded(st))
                 return 0;
         r = scope_helper_start(st->scope_user, &h);
-        return r < 0 ? r : stop_unit(&h, st);
+        return r < 0 ? r : stop_unit(&h, st, gone);
 }
 
 /**

@@ -124,3 +124,24 @@ int scope_name_parse(const char *cgroups_path, const char *id, bool user, ScopeN
         n = (ScopeName) {};
         return 0;
 }
+
+/**
+ * scope_name_cgroup - where systemd, the system's, has the cgroup of a unit: a-b.slice is below a.slice.
+ * @ret: owned by the caller.
+ */
+int scope_name_cgroup(const char *slice, const char *unit, char **ret) {
+        size_t length = strlen(slice) - strlen(".slice");
+        _cleanup_free_ char *path = strdup("");
+
+        for (size_t n = 1; path && n <= length && !streq(slice, "-.slice"); n++) {
+                char *longer;
+
+                if (n < length && slice[n] != '-')
+                        continue;
+                longer = str_printf("%s/%.*s.slice", path, (int) n, slice);
+                free(path);
+                path = longer;
+        }
+        *ret = path ? str_concat(path, "/", unit) : NULL;
+        return *ret ? 0 : -ENOMEM;
+}

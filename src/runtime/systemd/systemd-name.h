@@ -9,5 +9,6 @@ typedef struct ScopeName {
 } ScopeName;
 
 int scope_name_parse(const char *cgroups_path, const char *id, bool user, ScopeName *ret);
+int scope_name_cgroup(const char *slice, const char *unit, char **ret);
 void scope_name_done(ScopeName *n);
 #define _cleanup_scope_name_ _cleanup_(scope_name_done)

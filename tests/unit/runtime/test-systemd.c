@@ -36,6 +36,19 @@ static void test_names(void **state) {
         named("machine.slice:ignored:whole.scope", false, "machine.slice", "whole.scope");
 }
 
+static void placed(const char *slice, const char *expected) {
+        _cleanup_free_ char *path = NULL;
+
+        assert_int_equal(scope_name_cgroup(slice, "x.scope", &path), 0);
+        assert_string_equal(path, expected);
+}
+
+static void test_cgroups_of_names(void **state) {
+        placed("-.slice", "/x.scope");
+        placed("a.slice", "/a.slice/x.scope");
+        placed("a-bc-d.slice", "/a.slice/a-bc.slice/a-bc-d.slice/x.scope");
+}
+
 static void test_ids_become_names(void **state) {
         static const char *const ids[][2] = { { "a", "a" }, { "a+b", "a\\x2bb" }, { "++", "\\x2b\\x2b" },
                                               { "a-b_c.d", "a-b_c.d" } };
@@ -113,7 +126,7 @@ static void test_requests_are_bounded(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_names),
+                cmocka_unit_test(test_names), cmocka_unit_test(test_cgroups_of_names),
                 cmocka_unit_test(test_ids_become_names),
                 cmocka_unit_test(test_bad_names),
                 cmocka_unit_test(test_request_goes_there_and_back),
