@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "hooks.h"
 #include "namespaces/rootless.h"
 #include "seccomp/seccomp-notify.h"
 #include "spec/spec.h"
@@ -34,6 +35,7 @@ typedef struct InitContext {
         State *state;
         const SeccompFilter *filter;
         SeccompAgent *agent;
+        HookFiles hook_files; /* of the hooks that it runs itself */
         const char *cgroup_mount, *rootfs;
         const int *source_fds;
         int channel_fd, listen_fd, console_fd;

@@ -452,6 +452,11 @@ static int announce(const InitContext *c, State *st, Undo *u, int channel) {
                 if (r < 0)
                         return r;
         }
+        if (c->spec->pidfd_receiver) {
+                r = send_pidfd(c->spec->pidfd_receiver, u->pidfd);
+                if (r < 0)
+                        return r;
+        }
         r = state_save(st);
         return r < 0 ? r : channel_send(channel, CHANNEL_SAVED, NULL);
 }
@@ -517,6 +522,8 @@ static int open_resources(InitContext *c, const Spec *s) {
                 if (c->console_fd < 0)
                         return c->console_fd;
         }
+        if (s->any_hook && (r = hook_files_open(s->hook_stdout, s->hook_stderr, &c->hook_files)) < 0)
+                return r;
         r = namespaces_open_mount(s, &c->mount_ns_fd);
         return r < 0 ? r : mounts_open_sources(s, c->state->bundle, (int **) &c->source_fds);
 }
@@ -527,7 +534,8 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, Star
         _cleanup_agent_ SeccompAgent agent = SECCOMP_AGENT_INIT;
         InitContext c = { .options = o, .spec = &b->spec, .state = st, .filter = &filter, .agent = &agent,
                           .rootfs = st->rootfs, .listen_fd = -EBADF, .console_fd = o->console_fd,
-                          .cgroup_fd = -EBADF, .mount_ns_fd = -EBADF, .moved = u->scope.used,
+                          .hook_files = HOOK_FILES_INIT, .cgroup_fd = -EBADF, .mount_ns_fd = -EBADF,
+                          .moved = u->scope.used,
                           .helper_fd = u->scope.used ? u->scope.helper.fd : -EBADF };
         int r;
 
@@ -539,9 +547,11 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, Star
         r = write_file_at(st->dir_fd, "config.json", b->text, b->size, 0600, 0);
         if (r < 0)
                 return fail_errno(r, "store config.json");
-        r = seccomp_prepare(o->root, st->dir_fd, b->spec.seccomp, &filter);
+        r = b->spec.fail_unknown_syscalls ? seccomp_check_names(b->spec.seccomp) : 0;
         if (r >= 0)
-                r = seccomp_agent_connect(b->spec.seccomp, &filter, &agent);
+                r = seccomp_prepare(o->root, st->dir_fd, b->spec.seccomp, &filter);
+        if (r >= 0)
+                r = seccomp_agent_connect(b->spec.seccomp, b->spec.annotations, &filter, &agent);
         if (r < 0)
                 return r;
         r = cgroup_find_mount(&c.cgroup_mount);
@@ -569,7 +579,9 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, Star
                 r = open_resources(&c, &b->spec);
         if (r < 0)
                 return r;
-        return run_child(&c, st, u, ret_link);
+        r = run_child(&c, st, u, ret_link);
+        hook_files_done(&c.hook_files);
+        return r;
 }
 
 /* A create that failed after its hooks may have run ends as every container does. */

@@ -380,7 +380,8 @@ static int connect_agent(const State *s, const SeccompFilter *f, json_object **r
         r = json_load_at(s->dir_fd, "config.json", SPEC_SIZE_MAX, ret_config);
         if (r < 0)
                 return fail_errno(r, "configuration of %s", s->id);
-        return seccomp_agent_connect(json_get(json_get(*ret_config, "linux"), "seccomp"), f, ret);
+        return seccomp_agent_connect(json_get(json_get(*ret_config, "linux"), "seccomp"), s->annotations, f,
+                                     ret);
 }
 
 /**

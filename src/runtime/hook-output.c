@@ -36,11 +36,12 @@ int hook_output_open(HookOutput *ret) {
         return 0;
 }
 
-/** hook_output_use - make them stdout and stderr of the calling process. */
-int hook_output_use(const HookOutput *o) {
-        return dup2(o->theirs[0], STDOUT_FILENO) < 0 || dup2(o->theirs[1], STDERR_FILENO) < 0
-                               ? negative_errno()
-                               : 0;
+/** hook_output_use - make them, or the files, stdout and stderr of the calling process. */
+int hook_output_use(const HookOutput *o, const HookFiles *files) {
+        for (int i = 0; i < 2; i++)
+                if (dup2(files->fds[i] >= 0 ? files->fds[i] : o->theirs[i], STDOUT_FILENO + i) < 0)
+                        return negative_errno();
+        return 0;
 }
 
 /* What goes beyond the buffer is read and forgotten. */
@@ -121,4 +122,33 @@ void hook_output_done(HookOutput *o) {
                 (void) safe_close(o->theirs[i]);
                 buffer_done(&o->text[i]);
         }
+}
+
+/**
+ * hook_files_open - open the files that hooks write to.
+ * @out, @err: paths, or NULL.
+ * @ret: release with hook_files_done(), also on failure.
+ *
+ * Return: 0, or -errno with the annotation in the message.
+ */
+int hook_files_open(const char *out, const char *err, HookFiles *ret) {
+        const char *const paths[2] = { out, err };
+
+        *ret = HOOK_FILES_INIT;
+        for (unsigned i = 0; i < 2; i++) {
+                if (!paths[i])
+                        continue;
+                ret->fds[i] = open(paths[i], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+                if (ret->fds[i] < 0)
+                        return fail_errno(errno, "config.json: annotations: run.oci.hooks.%s: open %s",
+                                          stream_names[i], paths[i]);
+        }
+        return 0;
+}
+
+/** hook_files_done - close them. */
+void hook_files_done(HookFiles *f) {
+        (void) safe_close(f->fds[0]);
+        (void) safe_close(f->fds[1]);
+        *f = HOOK_FILES_INIT;
 }

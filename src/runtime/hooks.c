@@ -7,7 +7,6 @@
 
 #include "../basic/fd.h"
 #include "error.h"
-#include "hook-output.h"
 #include "kernel-call.h"
 #include "process/descriptors.h"
 #include "process/process.h"
@@ -18,13 +17,14 @@ typedef struct HookRun {
         HookPoint point;
         const State *state;
         const SeccompFilter *filter; /* for those inside the container, else NULL */
+        const HookFiles *files;
         int state_fd, root_fd;
 } HookRun;
 
-static int redirect(int state_fd, const HookOutput *output) {
-        int r = hook_output_use(output);
+static int redirect(const HookRun *run, const HookOutput *output) {
+        int r = hook_output_use(output, run->files);
 
-        if (r < 0 || dup2(state_fd, STDIN_FILENO) < 0)
+        if (r < 0 || dup2(run->state_fd, STDIN_FILENO) < 0)
                 return r < 0 ? r : negative_errno();
         return descriptors_range(3, ~0U, true);
 }
@@ -55,7 +55,7 @@ static void exec_hook(const SpecHook *h, const HookRun *run, const HookOutput *o
         /* Without `env` it gets ours, as with runc and crun. */
         if (!env)
                 env = run->filter ? run->spec->process.env : (const char *const *) environ;
-        if (enter_directory(run) < 0 || redirect(run->state_fd, output) < 0 ||
+        if (enter_directory(run) < 0 || redirect(run, output) < 0 ||
             (run->filter && become_payload(run) < 0))
                 _exit(126);
         execve(h->path, (char *const *) args, (char *const *) env);
@@ -149,19 +149,26 @@ static int run_all(HookRun *run, ContainerStatus status) {
  * Return: 0, or the first failure with a message; after poststop failures the rest still runs.
  */
 int hooks_run(const Spec *spec, HookPoint point, const State *state, ContainerStatus status) {
-        HookRun run = { .spec = spec, .point = point, .state = state, .root_fd = -EBADF };
+        _cleanup_hook_files_ HookFiles files = HOOK_FILES_INIT;
+        HookRun run = { .spec = spec, .point = point, .state = state, .root_fd = -EBADF, .files = &files };
+        int r;
 
-        return run_all(&run, status);
+        if (spec->hooks[point].n == 0)
+                return 0;
+        r = hook_files_open(spec->hook_stdout, spec->hook_stderr, &files);
+        return r < 0 ? r : run_all(&run, status);
 }
 
 /**
  * hooks_run_on_root - the createContainer hooks, programs of the host in the container's namespaces.
  * @root_fd: their working directory, the root file system before it becomes the root.
+ * @files: where they write to; opened before, since they may be out of reach here.
  *
  * Return: as hooks_run().
  */
-int hooks_run_on_root(const Spec *spec, const State *state, int root_fd) {
-        HookRun run = { .spec = spec, .point = HOOK_CREATE_CONTAINER, .state = state, .root_fd = root_fd };
+int hooks_run_on_root(const Spec *spec, const State *state, int root_fd, const HookFiles *files) {
+        HookRun run = { .spec = spec, .point = HOOK_CREATE_CONTAINER, .state = state, .root_fd = root_fd,
+                        .files = files };
 
         return run_all(&run, STATUS_CREATING);
 }
@@ -174,9 +181,9 @@ int hooks_run_on_root(const Spec *spec, const State *state, int root_fd) {
  * Return: as hooks_run().
  */
 int hooks_run_inside(const Spec *spec, const State *state, ContainerStatus status,
-                     const SeccompFilter *filter) {
+                     const SeccompFilter *filter, const HookFiles *files) {
         HookRun run = { .spec = spec, .point = HOOK_START_CONTAINER, .state = state, .filter = filter,
-                        .root_fd = -EBADF };
+                        .files = files, .root_fd = -EBADF };
 
         return run_all(&run, status);
 }

@@ -147,7 +147,7 @@ static int run_host_hooks(const InitContext *c, int root_fd) {
                 if (r < 0)
                         return r;
         }
-        return hooks_run_on_root(c->spec, c->state, root_fd);
+        return hooks_run_on_root(c->spec, c->state, root_fd, &c->hook_files);
 }
 
 /* The root with all that is mounted in it. Return: its descriptor, or -errno with a message. */
@@ -286,7 +286,7 @@ static int start_payload(InitContext *c, const char *path, int peer_fd) {
                 c->channel_fd = start_fd;
                 (void) close(c->listen_fd);
         }
-        r = hooks_run_inside(c->spec, c->state, STATUS_CREATED, c->filter);
+        r = hooks_run_inside(c->spec, c->state, STATUS_CREATED, c->filter, &c->hook_files);
         if (r < 0)
                 return r;
         if (peer_fd >= 0)
@@ -304,7 +304,7 @@ static int start_payload(InitContext *c, const char *path, int peer_fd) {
 /* From here on paths are looked up that the image may have made. */
 static int close_descriptors(const InitContext *c, int peer_fd) {
         const int keep[] = { c->channel_fd, c->listen_fd, peer_fd, c->agent->fd,
-                             runtime_log_descriptor() };
+                             runtime_log_descriptor(), c->hook_files.fds[0], c->hook_files.fds[1] };
 
         return descriptors_close_but(keep, ELEMENTSOF(keep), c->options->preserve_fds);
 }

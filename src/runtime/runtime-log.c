@@ -4,33 +4,71 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "../basic/buffer.h"
 #include "../basic/clock.h"
 #include "../basic/fd.h"
+#include "../basic/str.h"
 
+/* One line is one datagram there. */
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+#define SYSLOG_SOCKET "/dev/log"
+#define SYSLOG_FACILITY_USER (1 << 3)
+
+static enum { LOG_TO_FILE, LOG_TO_JOURNAL, LOG_TO_SYSLOG } log_kind;
+static const char *log_identifier;
 static int log_fd = -EBADF;
 static bool log_json, log_debug, log_is_stderr;
 
+static int connect_to(const char *path) {
+        struct sockaddr_un sa = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        (void) snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
+        if (fd < 0 || connect(fd, (struct sockaddr *) &sa, sizeof(sa)) < 0)
+                return negative_errno();
+        return TAKE_FD(fd);
+}
+
+static int open_file(const char *path) {
+        int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
+
+        return fd < 0 ? negative_errno() : fd;
+}
+
+static int open_log(const char *where) {
+        const char *rest;
+
+        if (!(rest = startswith(where, "journald:")) && !(rest = startswith(where, "syslog:")))
+                return open_file((rest = startswith(where, "file:")) ? rest : where);
+        log_kind = where[0] == 'j' ? LOG_TO_JOURNAL : LOG_TO_SYSLOG;
+        log_identifier = isempty(rest) ? "berth-runtime" : rest;
+        return connect_to(log_kind == LOG_TO_JOURNAL ? JOURNAL_SOCKET : SYSLOG_SOCKET);
+}
+
 /**
- * runtime_log_open - where lines go from now on. Without @path they go to stderr: as plain text, but with
- * @debug as the lines of a log file, and also when stderr has become the payload's terminal.
+ * runtime_log_open - where lines go from now on.
+ * @where: a path, also behind "file:"; "journald:ID" or "syslog:ID"; borrowed. NULL is stderr: as plain
+ * text, but with @debug as the lines of a log file, and also when stderr has become the payload's terminal.
  *
- * Return: 0 or -errno of opening @path.
+ * Return: 0 or -errno of opening it.
  */
-int runtime_log_open(const char *path, bool json, bool debug) {
+int runtime_log_open(const char *where, bool json, bool debug) {
         log_json = json;
         log_debug = debug;
-        if (isempty(path)) {
+        if (isempty(where)) {
                 if (!debug)
                         return 0;
                 log_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
                 log_is_stderr = log_fd >= 0;
                 return log_fd < 0 ? negative_errno() : 0;
         }
-        log_fd = fd_move_above_stdio(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640));
-        return log_fd < 0 ? negative_errno() : 0;
+        log_fd = fd_move_above_stdio(open_log(where));
+        return log_fd < 0 ? log_fd : 0;
 }
 
 /** runtime_debugging - whether debug lines are wanted, for those that take work to make. */
@@ -59,6 +97,22 @@ static int append_escaped(Buffer *b, const char *s) {
         return 0;
 }
 
+static int priority_of(const char *level) {
+        return streq(level, "error") ? LOG_ERR : streq(level, "warning") ? LOG_WARNING : LOG_DEBUG;
+}
+
+/* A newline would begin a field of its own. */
+static int format_for_socket(Buffer *b, const char *level, const char *text) {
+        int priority = priority_of(level);
+
+        if (log_kind == LOG_TO_SYSLOG)
+                return buffer_appendf(b, "<%d>%s[%d]: %s", SYSLOG_FACILITY_USER | priority, log_identifier,
+                                      (int) getpid(), text);
+        return buffer_appendf(b, "PRIORITY=%d\nSYSLOG_IDENTIFIER=%.*s\nMESSAGE=%.*s\n", priority,
+                              (int) strcspn(log_identifier, "\n"), log_identifier,
+                              (int) strcspn(text, "\n"), text);
+}
+
 /** runtime_log - one line at @level ("error", "warning", "debug"), whole, in one write. */
 void runtime_log(const char *level, const char *fmt, ...) {
         _cleanup_buffer_ Buffer b = BUFFER_INIT(16 * 1024);
@@ -75,7 +129,10 @@ void runtime_log(const char *level, const char *fmt, ...) {
         if (log_fd < 0)
                 return;
         format_rfc3339(now_realtime(), at);
-        if (log_json) {
+        if (log_kind != LOG_TO_FILE) {
+                if (format_for_socket(&b, level, text) < 0)
+                        return;
+        } else if (log_json) {
                 if (buffer_appendf(&b, "{\"level\":\"%s\",\"msg\":\"", level) < 0 ||
                     append_escaped(&b, text) < 0 || buffer_appendf(&b, "\",\"time\":\"%s\"}\n", at) < 0)
                         return;

@@ -23,8 +23,8 @@ static const Command commands[] = {
         { "start", "ID", "run the program of a created container", cmd_start, 1 },
         { "run", "[OPTIONS] ID", "create, start, wait, delete", cmd_run, 1 },
         { "state", "ID", "print the state as JSON", cmd_state, 1 },
-        { "kill", "[--all] ID [SIGNAL]", "send a signal (default SIGTERM)", cmd_kill, 1 },
-        { "delete", "[--force] ID", "remove a stopped container", cmd_delete, 1 },
+        { "kill", "[--all] [--regex] ID [SIGNAL]", "send a signal (default SIGTERM)", cmd_kill, 1 },
+        { "delete", "[--force] [--regex] ID", "remove a stopped container", cmd_delete, 1 },
         { "exec", "[OPTIONS] ID COMMAND...", "run a further process in a container", cmd_exec, 255 },
         { "list", "[--format table|json] [--quiet]", "list the containers", cmd_list, 1 },
         { "ps", "[--format table|json] ID [OPTION OF PS...]", "list the processes of a container", cmd_ps,
@@ -100,7 +100,8 @@ static int help(void) {
         (void) printf("\nGLOBAL OPTIONS:\n"
                       "  --root DIR               where state is kept (default " BERTH_RUNTIME_ROOT ",\n"
                       "                           for ordinary users $XDG_RUNTIME_DIR/berth-runtime)\n"
-                      "  --log FILE               append warnings and errors to FILE\n"
+                      "  --log [file:]PATH        append warnings and errors to a file\n"
+                      "  --log journald:ID, --log syslog:ID  send them to the system's log as ID\n"
                       "  --log-format text|json   how lines of the log file look (default text)\n"
                       "  --rootless true|false|auto  whether to do without a cgroup where none may be made\n"
                       "                           (default auto: for ordinary users and in user namespaces)\n"
@@ -139,7 +140,7 @@ static int parse_globals(int argc, char **argv, Options *o) {
         int c, r = 0;
 
         opterr = 0;
-        while ((c = getopt_long(argc, argv, "+vh", global_options, NULL)) >= 0)
+        while ((c = getopt_long(argc, argv, "+vVh", global_options, NULL)) >= 0)
                 switch (c) {
                 case OPT_ROOT:
                         o->globals.root = optarg;
@@ -172,6 +173,7 @@ static int parse_globals(int argc, char **argv, Options *o) {
                                               optarg);
                         break;
                 case 'v':
+                case 'V':
                         o->version = true;
                         break;
                 case 'h':
@@ -225,7 +227,7 @@ int main(int argc, char **argv) {
                 r = parse_globals(argc, argv, &o);
         q = runtime_log_open(o.log, streq(o.log_format, "json"), o.globals.debug);
         if (q < 0)
-                r = fail_errno(q, "open log file %s", o.log);
+                r = fail_errno(q, "open log %s", o.log);
         if (r >= 0 && (o.help || o.version))
                 return o.help ? help() : version();
         if (r >= 0 && !o.globals.root) {

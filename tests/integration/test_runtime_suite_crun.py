@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What crun's test suite and its users expect of a runtime, where no other test of ours says it."""
+import json
+import os
+import socket
+
 import bundle
-from bundle import Bundle, rt
+from bundle import Bundle, receive_fd, rt
+from harness import run, wait_for
 
 
 def setup():
@@ -73,3 +78,104 @@ def test_a_failing_poststop_hook_is_told():
     b.config["hooks"] = {"poststop": [{"path": "/bin/sh", "args": ["sh", "-c", "exit 9"]}, {"path": "/bin/false"}]}
     r = b.run()
     assert "poststop hook failed with exit code 9" in r.err and "poststop hook failed with exit code 1" in r.err, r
+
+
+def exits_with(b, path, script):
+    with open(b.rootfs + path, "w") as f:
+        f.write("#!/bin/sh\n" + script + "\n")
+    os.chmod(b.rootfs + path, 0o755)
+    return {"path": path}
+
+
+def test_output_of_hooks_goes_where_annotations_say():
+    b = Bundle("true")
+    out, err = b.path + "/hooks.out", b.path + "/hooks.err"
+    b.config["annotations"] = {"run.oci.hooks.stdout": out, "run.oci.hooks.stderr": err}
+    points = "prestart createRuntime createContainer startContainer poststart poststop".split()
+    b.config["hooks"] = {p: [{"path": "/bin/sh", "args": ["sh", "-c", "echo %s; echo not %s >&2" % (p, p)]}] for p in points}
+    b.run()
+    with open(out) as f, open(err) as g:
+        assert f.read().split() == points
+        assert g.read().split("\n")[:-1] == ["not " + p for p in points]
+    assert os.stat(out).st_mode & 0o777 == 0o600
+    # The container sees nothing of them but in its hook.
+    b.config["hooks"]["startContainer"] = [exits_with(b, "/hook", "ls -l /proc/self/fd >&2; echo x > /proc/self/fd/1")]
+    assert b.sh("ls /proc/self/fd").out.split() == ["0", "1", "2", "3"]
+    for value in ("relative", "/no/such/directory/file"):
+        b.config["annotations"]["run.oci.hooks.stdout"] = value
+        b.fails("run.oci.hooks.stdout")
+
+
+def test_pidfd_receiver():
+    b = Bundle("sleep", "100")
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(b.path + "/s")
+    s.listen(1)
+    b.config["annotations"] = {"run.oci.pidfd_receiver": b.path + "/s"}
+    b.create()
+    fd = receive_fd(s.accept()[0])
+    with open("/proc/self/fdinfo/%d" % fd) as f:
+        assert "Pid:\t%d\n" % b.pid in f.read()
+    os.close(fd)
+    b.delete()
+    b.config["annotations"] = {"run.oci.pidfd_receiver": b.path + "/nowhere"}
+    b.fails("/nowhere")
+
+
+def test_unknown_system_calls_can_be_an_error():
+    b = Bundle("true")
+    b.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "no_such_call"], "action": "SCMP_ACT_ERRNO"}]}
+    b.run()
+    b.config["annotations"] = {"run.oci.seccomp_fail_unknown_syscall": "1"}
+    b.fails('"no_such_call"')
+    b.linux["seccomp"]["syscalls"][0]["names"].pop()
+    b.run()
+
+
+def test_annotations_that_are_not_done_are_refused():
+    for name in ("run.oci.handler", "run.oci.seccomp.plugins", "run.oci.seccomp_bpf_data", "run.oci.systemd.force_cgroup_v1", "run.oci.delegate-cgroup"):
+        b = Bundle("true")
+        b.config["annotations"] = {name: "/x"}
+        b.fails(name)
+    b = Bundle("true")
+    b.config["annotations"] = {"run.oci.mount_context_type": "nosuch"}
+    b.fails("run.oci.mount_context_type")
+    b.config["annotations"] = {"run.oci.mount_context_type": "rootcontext", "run.oci.something.else": "data"}
+    b.run()
+
+
+def test_containers_by_pattern():
+    made = [Bundle("sleep", "100").create().start() for _ in range(3)]
+    other = Bundle("sleep", "100")
+    other.id = "other-" + other.id
+    other.linux["cgroupsPath"] = "/berth-test/" + other.id
+    other.create().start()
+    rt("kill", "--regex", "^t[0-9]+$", "KILL")
+    for b in made:
+        wait_for(lambda b=b: b.state()["status"] == "stopped", 10)
+    assert other.state()["status"] == "running"
+    r = rt("delete", "-r", "(%s|%s|%s)$" % (made[0].id, made[1].id, other.id), check=1)
+    assert other.id in r.err and "not stopped" in r.err, r  # and the rest is done
+    assert json.loads(rt("list", "--format", "json").out) and made[2].state()["status"] == "stopped"
+    rt("state", made[0].id, check=1)
+    rt("state", made[1].id, check=1)
+    rt("delete", "--force", "--regex", "t[0-9]+")
+    rt("delete", "--force", "--regex", "t[0-9]+")
+    for b in made + [other]:
+        b.gone()
+    assert "regular expression" in rt("delete", "--regex", "*(", check=1).err
+
+
+def test_logs_elsewhere():
+    b = Bundle("true")
+    b.process["cwd"] = "relative"
+    b.save()
+    for fmt, text in (("text", "level=error msg="), ("json", '"level":"error"')):
+        rt("--log", "file:" + b.path + "/log-" + fmt, "--log-format", fmt, "run", "--bundle", b.path, b.id, check=1)
+        with open(b.path + "/log-" + fmt) as f:
+            assert text in f.read()
+    for where in ("journald:suite-j", "syslog:suite-s", "journald:"):
+        assert "process.cwd" in rt("--log", where, "run", "--bundle", b.path, b.id, check=1).err
+        ident = where.split(":")[1] or "berth-runtime"
+        wait_for(lambda i=ident: "process.cwd" in run("journalctl", "-q", "-t", i, "-p", "err", "-o", "cat").out, 10)
+    assert "nosuch:/x" in rt("--log", "nosuch:/x", "list", check=1).err

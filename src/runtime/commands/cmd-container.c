@@ -52,43 +52,67 @@ int cmd_state(const Globals *g, int argc, char **argv) {
         return 0;
 }
 
-/** cmd_kill - berth-runtime kill [--all] ID [SIGNAL]. */
+typedef struct KillOptions {
+        int sig;
+        bool all;
+} KillOptions;
+
+static int kill_one(const Globals *g, const char *id, const void *userdata) {
+        const KillOptions *o = userdata;
+
+        return container_kill(g->root, id, o->sig, o->all);
+}
+
+/** cmd_kill - berth-runtime kill [--all] [--regex] ID [SIGNAL]. */
 int cmd_kill(const Globals *g, int argc, char **argv) {
-        static const struct option options[] = { { "all", no_argument, NULL, 'a' }, {} };
-        bool all = false;
-        int c, sig;
+        static const struct option options[] = { { "all", no_argument, NULL, 'a' },
+                                                 { "regex", no_argument, NULL, 'r' },
+                                                 {} };
+        bool regex = false;
+        KillOptions o = {};
+        int c;
 
         optind = 0;
-        while ((c = getopt_long(argc, argv, "a", options, NULL)) >= 0) {
-                if (c != 'a')
+        while ((c = getopt_long(argc, argv, "ar", options, NULL)) >= 0) {
+                if (c != 'a' && c != 'r')
                         return command_bad_option(argv);
-                all = true;
+                o.all = o.all || c == 'a';
+                regex = regex || c == 'r';
         }
         if (argc - optind < 1 || argc - optind > 2)
                 return command_usage(argv[0], "expected a container id and at most one signal");
-        sig = argc - optind < 2                ? SIGTERM :
-              streq(argv[optind + 1], "0") ? 0 : /* only asks whether there is somebody */
-                                                 signal_from_string(argv[optind + 1]);
-        if (sig < 0)
+        o.sig = argc - optind < 2                ? SIGTERM :
+                streq(argv[optind + 1], "0") ? 0 : /* only asks whether there is somebody */
+                                                   signal_from_string(argv[optind + 1]);
+        if (o.sig < 0)
                 return fail_text(EINVAL, "unknown signal \"%s\"", argv[optind + 1]);
-        return container_kill(g->root, argv[optind], sig, all);
+        return regex ? command_for_matching(g, argv[optind], kill_one, &o) : kill_one(g, argv[optind], &o);
 }
 
-/** cmd_delete - berth-runtime delete [--force] ID. */
+static int delete_one(const Globals *g, const char *id, const void *force) {
+        return container_delete(g->root, id, *(const bool *) force);
+}
+
+/** cmd_delete - berth-runtime delete [--force] [--regex] ID. */
 int cmd_delete(const Globals *g, int argc, char **argv) {
-        static const struct option options[] = { { "force", no_argument, NULL, 'f' }, {} };
+        static const struct option options[] = { { "force", no_argument, NULL, 'f' },
+                                                 { "regex", no_argument, NULL, 'r' },
+                                                 {} };
+        bool force = false, regex = false;
         const char *id;
-        bool force = false;
         int c, r;
 
         optind = 0;
-        while ((c = getopt_long(argc, argv, "f", options, NULL)) >= 0) {
-                if (c != 'f')
+        while ((c = getopt_long(argc, argv, "fr", options, NULL)) >= 0) {
+                if (c != 'f' && c != 'r')
                         return command_bad_option(argv);
-                force = true;
+                force = force || c == 'f';
+                regex = regex || c == 'r';
         }
         r = command_single_id(argc, argv, optind, &id);
-        return r < 0 ? r : container_delete(g->root, id, force);
+        if (r < 0)
+                return r;
+        return regex ? command_for_matching(g, id, delete_one, &force) : delete_one(g, id, &force);
 }
 
 static int set_frozen(const Globals *g, int argc, char **argv, bool freeze) {

@@ -25,6 +25,8 @@ typedef struct Command {
 int command_usage(const char *name, const char *problem);
 int command_bad_option(char **argv);
 int command_single_id(int argc, char **argv, int optind_value, const char **ret);
+typedef int (*CommandForOne)(const Globals *g, const char *id, const void *userdata);
+int command_for_matching(const Globals *g, const char *pattern, CommandForOne one, const void *userdata);
 
 int cmd_create(const Globals *g, int argc, char **argv);
 int cmd_run(const Globals *g, int argc, char **argv);

@@ -26,10 +26,10 @@ const char *mount_label_of(const MountContext *c, const SpecMount *m) {
 
 /** mount_data_with_label - for mount(2): @data and, if @label is not NULL, the context, in quotes because it
  * may have commas. */
-char *mount_data_with_label(const char *data, const char *label) {
+char *mount_data_with_label(const char *data, const char *label, const char *label_option) {
         if (!label)
                 return strdup(strempty(data));
-        return str_printf("%s%scontext=\"%s\"", strempty(data), isempty(data) ? "" : ",", label);
+        return str_printf("%s%s%s=\"%s\"", strempty(data), isempty(data) ? "" : ",", label_option, label);
 }
 
 /** mount_labels_queues - whether @m is message queues that are to have linux.mountLabel. Those of the host's

@@ -200,7 +200,7 @@ int mount_legacy(const MountContext *c, const SpecMount *m) {
         if (r < 0)
                 return r;
         if (!m->bind && !cgroup) {
-                labeled = mount_data_with_label(data, mount_label_of(c, m));
+                labeled = mount_data_with_label(data, mount_label_of(c, m), c->spec->mount_context);
                 if (!labeled)
                         return -ENOMEM;
         }

@@ -57,12 +57,13 @@ static int fs_failure(int fs_fd, int error, const char *type, const char *what) 
 /**
  * mount_new_labeled - a new instance of file system @type, detached.
  * @source, @data: may be NULL; @data is a comma separated list.
- * @label: SELinux context of all its files, or NULL.
+ * @label: SELinux context of its files, or NULL.
+ * @label_option: the option that takes it: "context" and the like.
  *
  * Return: a mount descriptor, -E2BIG for a value the new interface does not take, or -errno with a message.
  */
 int mount_new_labeled(const char *type, const char *source, const char *data, const char *label,
-                      unsigned attr) {
+                      const char *label_option, unsigned attr) {
         _cleanup_close_ int fs_fd = -EBADF;
         _cleanup_strv_ char **options = NULL;
         int fd, r;
@@ -82,7 +83,7 @@ int mount_new_labeled(const char *type, const char *source, const char *data, co
                 if (r < 0)
                         return r == -E2BIG ? r : fs_failure(fs_fd, r, type, *o);
         }
-        if (label && sys_fsconfig(fs_fd, FSCONFIG_SET_STRING, "context", label, 0) < 0)
+        if (label && sys_fsconfig(fs_fd, FSCONFIG_SET_STRING, label_option, label, 0) < 0)
                 return fail_errno(errno, "config.json: linux.mountLabel: \"%s\": mount of type %s", label,
                                   type);
         if (sys_fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
@@ -93,7 +94,7 @@ int mount_new_labeled(const char *type, const char *source, const char *data, co
 
 /** mount_new_fs - as mount_new_labeled(), without a label. */
 int mount_new_fs(const char *type, const char *source, const char *data, unsigned attr) {
-        return mount_new_labeled(type, source, data, NULL, attr);
+        return mount_new_labeled(type, source, data, NULL, NULL, attr);
 }
 
 /** mount_clone - a detached bind mount of @path; @flags: AT_RECURSIVE, AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH.
@@ -383,7 +384,7 @@ static int make_kernel_fs(const MountContext *c, const SpecMount *m) {
         if (mount_labels_queues(c->spec, m))
                 return make_labeled_queues(c, m, data);
         fd = mount_new_labeled(m->type, m->source ?: m->type, data, mount_label_of(c, m),
-                          (unsigned) late_readonly_attr(m));
+                               c->spec->mount_context, (unsigned) late_readonly_attr(m));
         if (fd != -EPERM || !(c->spec->ns[NS_USER].present || rootless_in_user_namespace()) ||
             !((proc && !c->spec->ns[NS_PID].present) ||
               (streq(m->type, "sysfs") && !c->spec->ns[NS_NET].present)))

@@ -25,7 +25,7 @@ int mounts_setup(const MountContext *c);
 /* Building blocks, for whoever else mounts something. */
 int mount_new_fs(const char *type, const char *source, const char *data, unsigned attr);
 int mount_new_labeled(const char *type, const char *source, const char *data, const char *label,
-                      unsigned attr);
+                      const char *label_option, unsigned attr);
 int mount_clone(int dir_fd, const char *path, unsigned flags);
 int mount_attach(int mount_fd, int target_fd);
 int mount_set_propagation(int fd, uint64_t propagation, bool recursive);

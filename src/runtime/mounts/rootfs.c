@@ -132,9 +132,9 @@ static int mask_directory(const char *label, int target, int *empty_fd, const ch
                         return r < 0 ? fail_errno(r, "mask %s", path) : 0;
                 }
         }
-        fd = mount_new_labeled("tmpfs", "tmpfs", MASK_DATA, label, MASK_ATTR);
+        fd = mount_new_labeled("tmpfs", "tmpfs", MASK_DATA, label, "context", MASK_ATTR);
         if (fd == -ENOSYS) {
-                _cleanup_free_ char *data = mount_data_with_label(MASK_DATA, label);
+                _cleanup_free_ char *data = mount_data_with_label(MASK_DATA, label, "context");
 
                 r = data ? legacy_new_fs("tmpfs", "tmpfs", data, MASK_ATTR, 0, target) : -ENOMEM;
                 return r < 0 ? fail_errno(r, "mask %s", path) : 0;

@@ -250,6 +250,29 @@ static int parse_group(json_object *o, Profile *p) {
         return 0;
 }
 
+/**
+ * seccomp_check_names - refuse names of system calls that are unknown here, which otherwise are left out.
+ * @seccomp: linux.seccomp, or NULL.
+ */
+int seccomp_check_names(json_object *seccomp) {
+        json_object *groups = NULL;
+        size_t n = 0;
+        int r = seccomp ? spec_array(seccomp, "linux.seccomp", "syscalls", &groups, &n) : 0;
+
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                _cleanup_free_ const char **names = NULL;
+
+                r = spec_strv(json_object_array_get_idx(groups, i), "linux.seccomp.syscalls", "names",
+                              &names);
+                for (size_t k = 0; r >= 0 && names && names[k]; k++)
+                        if (seccomp_syscall_resolve_name(names[k]) == __NR_SCMP_ERROR)
+                                return fail_text(EINVAL,
+                                                 "config.json: linux.seccomp.syscalls.names: unknown \"%s\"",
+                                                 names[k]);
+        }
+        return r < 0 ? r : 0;
+}
+
 static bool is_other_arch(const char *name) {
         for (size_t i = 0; i < ELEMENTSOF(other_arches); i++)
                 if (streq(other_arches[i], name))

@@ -25,6 +25,7 @@ typedef struct SeccompFilter {
 void seccomp_filter_done(SeccompFilter *f);
 #define _cleanup_seccomp_ _cleanup_(seccomp_filter_done)
 
+int seccomp_check_names(json_object *seccomp);
 int seccomp_compile(json_object *seccomp, SeccompFilter *ret);
 int seccomp_compile_reference(json_object *seccomp, SeccompFilter *ret);
 typedef struct SeccompAgent SeccompAgent;

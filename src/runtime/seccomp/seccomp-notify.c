@@ -40,11 +40,13 @@ static int connect_to(const char *path) {
 /**
  * seccomp_agent_connect - connect to listenerPath if @f notifies; from the host's side.
  * @seccomp: must outlive @ret.
+ * @annotations: of the container; may name another socket, and may be NULL.
  *
  * Return: 0, or -errno with a message.
  */
-int seccomp_agent_connect(json_object *seccomp, const SeccompFilter *f, SeccompAgent *ret) {
-        const char *path = NULL, *metadata = NULL;
+int seccomp_agent_connect(json_object *seccomp, json_object *annotations, const SeccompFilter *f,
+                          SeccompAgent *ret) {
+        const char *path = NULL, *metadata = NULL, *receiver;
         int r;
 
         if (f->notify == SECCOMP_NOTIFY_NONE)
@@ -52,8 +54,11 @@ int seccomp_agent_connect(json_object *seccomp, const SeccompFilter *f, SeccompA
         r = spec_string(seccomp, "linux.seccomp", "listenerPath", &path);
         if (r >= 0)
                 r = spec_string(seccomp, "linux.seccomp", "listenerMetadata", &metadata);
+        if (r >= 0)
+                r = spec_seccomp_receiver(annotations, &receiver);
         if (r < 0)
                 return r;
+        path = receiver ?: path;
         r = connect_to(strempty(path));
         if (r < 0)
                 return fail_errno(r,

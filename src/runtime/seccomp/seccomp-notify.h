@@ -16,6 +16,7 @@ struct SeccompAgent {
 void seccomp_agent_done(SeccompAgent *a);
 #define _cleanup_agent_ _cleanup_(seccomp_agent_done)
 
-int seccomp_agent_connect(json_object *seccomp, const SeccompFilter *f, SeccompAgent *ret);
+int seccomp_agent_connect(json_object *seccomp, json_object *annotations, const SeccompFilter *f,
+                          SeccompAgent *ret);
 int seccomp_agent_describe(SeccompAgent *a, const State *s, ContainerStatus status, pid_t pid);
 int seccomp_agent_send(const SeccompAgent *a, const SeccompFilter *f, int listener_fd);

@@ -174,14 +174,14 @@ static int parse_annotations(json_object *root, Spec *s) {
         int r = spec_object(root, "", "annotations", &s->annotations);
 
         if (r <= 0)
-                return r;
+                return r < 0 ? r : spec_annotations_parse(NULL, s);
         json_object_object_foreach(s->annotations, key, value) {
                 if (!key[0])
                         return fail_text(EINVAL, "config.json: annotations: a key is empty");
                 if (!json_object_is_type(value, json_type_string))
                         return wrong("annotations", key, "a string");
         }
-        return 0;
+        return spec_annotations_parse(s->annotations, s);
 }
 
 /* 1.x.y, maybe with something behind it that says which candidate or build. */

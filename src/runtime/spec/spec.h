@@ -140,6 +140,11 @@ typedef struct Spec {
         SpecHooks hooks[_HOOK_MAX];
         bool any_hook;
         json_object *annotations;
+        /* What they say: spec-annotations.c. */
+        const char *hook_stdout, *hook_stderr; /* of all hooks; NULL: nowhere, and ours */
+        const char *pidfd_receiver;            /* a socket, or NULL */
+        const char *mount_context;             /* the mount option that takes mount_label */
+        bool fail_unknown_syscalls;
 
         SpecNamespace ns[_NS_MAX];
         SpecIdMap *uid_maps, *gid_maps;
@@ -177,9 +182,11 @@ int spec_object(json_object *o, const char *where, const char *key, json_object 
 int spec_array(json_object *o, const char *where, const char *key, json_object **ret, size_t *ret_n);
 int spec_linux_parse(json_object *o, Spec *s);
 int spec_mounts_parse(json_object *root, Spec *s);
+int spec_annotations_parse(json_object *annotations, Spec *s);
 int spec_net_devices_parse(json_object *linux_object, Spec *s);
 
 extern const char *const namespace_names[_NS_MAX];
 extern const char *const hook_names[_HOOK_MAX];
 bool spec_keeps_groups(json_object *annotations);
+int spec_seccomp_receiver(json_object *annotations, const char **ret);
 bool spec_has_new(const Spec *s, NamespaceKind kind);

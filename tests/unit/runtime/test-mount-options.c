@@ -60,14 +60,14 @@ static void test_file_system_flags(void **state) {
 }
 
 static void test_label(void **state) {
-        char *data = mount_data_with_label("mode=755", "u:o:t:s0:c1,c2");
+        char *data = mount_data_with_label("mode=755", "u:o:t:s0:c1,c2", "context");
 
         assert_string_equal(data, "mode=755,context=\"u:o:t:s0:c1,c2\"");
         free(data);
-        data = mount_data_with_label(NULL, "l");
-        assert_string_equal(data, "context=\"l\"");
+        data = mount_data_with_label(NULL, "l", "rootcontext");
+        assert_string_equal(data, "rootcontext=\"l\"");
         free(data);
-        data = mount_data_with_label(NULL, NULL);
+        data = mount_data_with_label(NULL, NULL, "context");
         assert_string_equal(data, "");
         free(data);
 }
