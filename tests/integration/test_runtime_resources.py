@@ -240,6 +240,8 @@ def test_cpu():
     rt("update", "--cpu-idle", "2", b.id, check=1)
     assert read(b, "cpu.idle") == "1"
     assert stored(b)["cpu"]["shares"] == 1024 and stored(b)["cpu"]["idle"] == 1
+    rt("update", "--cpu-share", "262144", b.id)
+    assert (read(b, "cpu.idle"), read(b, "cpu.weight"), stored(b)["cpu"]["idle"]) == ("0", "10000", 0)
     b.delete()
     for period, expected in ((50000, "max 50000"), (1000000, "max 1000000")):
         b = limited(cpu={"period": period}).create()
@@ -256,6 +258,16 @@ def test_cpu():
 def test_cpu_quota_throttles():
     b = limited("sh", "-c", "while :; do :; done", cpu={"quota": 5000, "period": 50000}).create().start()
     wait_for(lambda: int(keyed(read(b, "cpu.stat"))["nr_throttled"]) > 3, 30)
+    b.delete()
+
+
+@needs("controllers")
+def test_fields_in_any_case():
+    """What runc's decoder takes is no limit that is forgotten in silence."""
+    b = limited(cpu={"shares": 1024}, CPU={"Cpus": "0", "Mems": "0"}).create()
+    assert (read(b, "cpu.weight"), read(b, "cpuset.cpus"), read(b, "cpuset.mems")) == ("100", "0", "0")
+    rt("update", "--cpu-share", "2", b.id)
+    assert stored(b)["cpu"] == {"shares": 2, "cpus": "0", "mems": "0"} and "CPU" not in stored(b)
     b.delete()
 
 

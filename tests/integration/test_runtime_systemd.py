@@ -513,6 +513,15 @@ def test_idle_and_weights():
     def check():
         assert file_of(b, "cpu.idle") == "1" and b.show("CPUWeight") in ("idle", "0"), b.show("CPUWeight")
     reload_and_reexec(check)
+    # A weight is what only a cgroup that is not idle can have.
+    rt("update", "--cpu-share", "1024", b.id)
+    assert (file_of(b, "cpu.idle"), file_of(b, "cpu.weight"), b.show("CPUWeight")) == ("0", "100", "100")
+    for given in ('{"cpu": {"idle": 1, "shares": 2}}', '{"unified": {"cpu.idle": "1", "cpu.weight": "8"}}'):
+        r = rt("update", "--resources", "-", b.id, input=given)
+        assert "unable to apply both cpu.weight and cpu.idle" in r.err, r
+        check()
+        rt("update", "--resources", "-", b.id, input='{"unified": {"cpu.weight": "8"}}')
+        assert (file_of(b, "cpu.idle"), file_of(b, "cpu.weight"), b.show("CPUWeight")) == ("0", "8", "8")
     b.delete()
 
 

@@ -11,6 +11,7 @@
 #include "../../basic/file.h"
 #include "../../basic/str.h"
 #include "../error.h"
+#include "../runtime-log.h"
 #include "cgroup-controllers.h"
 
 typedef struct Target {
@@ -154,15 +155,20 @@ static int write_bandwidth(const Target *t, const Resources *r) {
         return q < 0 || done ? q : put(t, "cpu.max.burst", text);
 }
 
+/* An idle group takes no weight, and becoming idle forgets it. */
+static int64_t weight_beside(int64_t idle, int64_t weight) {
+        if (idle != 1 || weight == RESOURCE_UNSET)
+                return weight;
+        runtime_warning("unable to apply both cpu.weight and cpu.idle: an idle cgroup has no weight");
+        return RESOURCE_UNSET;
+}
+
 static int write_cpu(const Target *t, const Resources *r) {
         int q;
 
-        /* An idle group takes no weight, and becoming idle forgets it. */
         if (r->cpu_idle == 0 && (q = put_limit(t, "cpu.idle", 0)) < 0)
                 return q;
-        q = put_limit(t, "cpu.weight", r->cpu_weight);
-        if (q == -EINVAL && get_number(t, "cpu.idle") == 1)
-                return fail_text(q, "cgroup %s: cpu.weight cannot be set as long as cpu.idle is 1", t->path);
+        q = put_limit(t, "cpu.weight", weight_beside(r->cpu_idle, r->cpu_weight));
         if (q < 0)
                 return q;
         if (r->cpu_idle == 1 && (q = put_limit(t, "cpu.idle", 1)) < 0)
@@ -270,10 +276,16 @@ static int put_lines(const Target *t, const char *file, const char *value) {
 }
 
 static int write_unified(const Target *t, const Resources *r) {
+        bool idle = r->unified && streq(json_string_or(r->unified, "cpu.idle", ""), "1");
+
         if (!r->unified)
                 return 0;
         json_object_object_foreach(r->unified, file, value) {
-                int q = put_lines(t, file, json_object_get_string(value));
+                int q;
+
+                if (streq(file, "cpu.weight") && weight_beside(idle ? 1 : r->cpu_idle, 1) == RESOURCE_UNSET)
+                        continue;
+                q = put_lines(t, file, json_object_get_string(value));
 
                 if (q < 0)
                         return q;

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "../../basic/str.h"
 
@@ -25,9 +24,31 @@ static int take_over(json_object *update, json_object *stored, const char *group
         return n == 0 ? 0 : json_set_int(json_get(update, group), key, n);
 }
 
+static bool says(json_object *resources, const char *file, const char *text) {
+        return streq(json_string_or(json_get(resources, "unified"), file, ""), text);
+}
+
+/* The kernel gives no weight to an idle cgroup: who asks for one wants it to work. */
+static int end_idleness(json_object *update, json_object *stored) {
+        bool weight = number_of(update, "cpu", "shares") > 0 ||
+                      json_get(json_get(update, "unified"), "cpu.weight"),
+             idle = json_get(json_get(update, "cpu"), "idle") ||
+                    json_get(json_get(update, "unified"), "cpu.idle");
+
+        if (!weight || idle || (number_of(stored, "cpu", "idle") != 1 && !says(stored, "cpu.idle", "1")))
+                return 0;
+        if (!json_get(update, "cpu")) {
+                int r = json_set(update, "cpu", json_object_new_object());
+
+                if (r < 0)
+                        return r;
+        }
+        return json_set_int(json_get(update, "cpu"), "idle", 0);
+}
+
 /**
  * resources_complete - add to @update what it needs from @stored: the memory limit that a new limit of
- * memory and swap contains, and the other one of CPU quota and period.
+ * memory and swap contains, the other one of CPU quota and period, and the end of being idle with a weight.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -41,7 +62,7 @@ int resources_complete(json_object *update, json_object *stored) {
         /* What was set by file name is newer than the fields; the writer then asks the kernel. */
         if (r >= 0 && quota != period && !json_get(json_get(stored, "unified"), "cpu.max"))
                 r = take_over(update, stored, "cpu", quota ? "period" : "quota");
-        return r;
+        return r < 0 ? r : end_idleness(update, stored);
 }
 
 /* What tells two elements of a list of limits apart; NULL for lists that are replaced as a whole. */
@@ -191,104 +212,4 @@ int resources_parse_size(const char *text, int64_t *ret) {
                 return -ERANGE;
         *ret = (int64_t) (value << shift) + (int64_t) (part * (double) (UINT64_C(1) << shift));
         return *ret < 0 ? -ERANGE : 0;
-}
-
-/* Free names, which stay as they are, are only below these. */
-static bool has_free_names(const char *key) {
-        return streq(key, "unified") || streq(key, "rdma");
-}
-
-static const char *spelling(const char *key) {
-        static const char *const known[] = {
-                "devices",
-                "memory",
-                "cpu",
-                "pids",
-                "blockIO",
-                "hugepageLimits",
-                "rdma",
-                "unified",
-                "network",
-                "limit",
-                "reservation",
-                "swap",
-                "kernel",
-                "kernelTCP",
-                "swappiness",
-                "disableOOMKiller",
-                "useHierarchy",
-                "checkBeforeUpdate",
-                "shares",
-                "quota",
-                "burst",
-                "period",
-                "realtimeRuntime",
-                "realtimePeriod",
-                "cpus",
-                "mems",
-                "idle",
-                "weight",
-                "leafWeight",
-                "weightDevice",
-                "throttleReadBpsDevice",
-                "throttleWriteBpsDevice",
-                "throttleReadIOPSDevice",
-                "throttleWriteIOPSDevice",
-                "pageSize",
-                "major",
-                "minor",
-                "rate",
-                "type",
-                "access",
-                "allow",
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(known); i++)
-                if (strcasecmp(known[i], key) == 0)
-                        return known[i];
-        return key;
-}
-
-/**
- * resources_fold_case - give the names of fields the spelling of the specification.
- *
- * Callers write them as their own decoder takes them, and runc's takes any case: {"CPU": {"idle": 1}} must
- * not be ignored in silence. @ret: owned by the caller.
- */
-int resources_fold_case(json_object *from, json_object **ret) {
-        _cleanup_json_ json_object *to = NULL;
-        int r = 0;
-
-        if (json_object_is_type(from, json_type_array)) {
-                to = json_object_new_array();
-                for (size_t i = 0; to && r >= 0 && i < json_object_array_length(from); i++) {
-                        json_object *item = NULL;
-
-                        r = resources_fold_case(json_object_array_get_idx(from, i), &item);
-                        if (r >= 0)
-                                r = json_add(to, item);
-                }
-        } else if (json_object_is_type(from, json_type_object)) {
-                to = json_object_new_object();
-                json_object_object_foreach(from, key, value) {
-                        const char *name = spelling(key);
-                        json_object *item = NULL;
-
-                        if (!to || r < 0)
-                                break;
-                        if (has_free_names(name))
-                                item = json_object_get(value);
-                        else
-                                r = resources_fold_case(value, &item);
-                        if (r >= 0)
-                                r = json_object_object_add(to, name, item) < 0 ? -ENOMEM : 0;
-                }
-        } else {
-                *ret = json_object_get(from);
-                return 0;
-        }
-        if (!to || r < 0)
-                return r < 0 ? r : -ENOMEM;
-        *ret = TAKE_PTR(to);
-        return 0;
 }

@@ -7,5 +7,4 @@
 
 int resources_complete(json_object *update, json_object *stored);
 int resources_merge(json_object *stored, json_object *update);
-int resources_fold_case(json_object *from, json_object **ret);
 int resources_parse_size(const char *text, int64_t *ret);

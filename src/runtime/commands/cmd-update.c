@@ -14,6 +14,7 @@
 #include "../cgroup/resources-update.h"
 #include "../error.h"
 #include "../runtime-log.h"
+#include "../spec/resources-spelling.h"
 #include "../spec/spec.h"
 #include "../state.h"
 #include "../systemd/systemd-cgroup.h"
@@ -144,6 +145,9 @@ static int load_stored(const State *s, json_object **ret_config, json_object **r
                 if (r < 0)
                         return r;
         }
+        r = resources_respell(linux_object);
+        if (r < 0)
+                return r;
         resources = json_get(linux_object, "resources");
         if (!resources) {
                 resources = json_object_new_object();

@@ -5,6 +5,7 @@
 #include "../error.h"
 #include "../kernel-call.h"
 #include "../runtime-log.h"
+#include "resources-spelling.h"
 #include "spec.h"
 
 const char *const namespace_names[_NS_MAX] = {
@@ -161,6 +162,7 @@ int spec_linux_parse(json_object *o, Spec *s) {
             (r = spec_id_maps(o, "linux", "gidMappings", &s->gid_maps, &s->n_gid_maps)) < 0 ||
             (r = spec_string(o, "linux", "cgroupsPath", &s->cgroups_path)) < 0 ||
             (r = spec_string(o, "linux", "mountLabel", &s->mount_label)) < 0 ||
+            (r = resources_respell(o)) < 0 ||
             (r = spec_object(o, "linux", "resources", &s->resources)) < 0 ||
             (r = spec_object(o, "linux", "seccomp", &s->seccomp)) < 0 ||
             (r = spec_object(o, "linux", "sysctl", &s->sysctl)) < 0 ||

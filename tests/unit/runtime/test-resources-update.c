@@ -2,6 +2,7 @@
 #include "../cmocka-prelude.h"
 
 #include "runtime/cgroup/resources-update.h"
+#include "runtime/spec/resources-spelling.h"
 
 static json_object *parse(const char *text) {
         json_object *o = NULL;
@@ -90,6 +91,21 @@ static void test_complete(void **state) {
                   "{\"cpu\":{\"period\":7}}");
 }
 
+static void test_weight_ends_idleness(void **state) {
+        static const char idle[] = "{\"cpu\":{\"idle\":1}}",
+                          unified[] = "{\"unified\":{\"cpu.idle\":\"1\"}}";
+
+        completed(idle, "{\"cpu\":{\"shares\":7}}", "{\"cpu\":{\"shares\":7,\"idle\":0}}");
+        completed(unified, "{\"cpu\":{\"shares\":7}}", "{\"cpu\":{\"shares\":7,\"idle\":0}}");
+        completed(idle, "{\"unified\":{\"cpu.weight\":\"8\"}}",
+                  "{\"unified\":{\"cpu.weight\":\"8\"},\"cpu\":{\"idle\":0}}");
+        completed(idle, "{\"cpu\":{\"shares\":7,\"idle\":1}}", "{\"cpu\":{\"shares\":7,\"idle\":1}}");
+        completed(idle, "{\"unified\":{\"cpu.weight\":\"8\",\"cpu.idle\":\"1\"}}",
+                  "{\"unified\":{\"cpu.weight\":\"8\",\"cpu.idle\":\"1\"}}");
+        completed("{\"cpu\":{\"idle\":0}}", "{\"cpu\":{\"shares\":7}}", "{\"cpu\":{\"shares\":7}}");
+        completed(idle, "{\"cpu\":{\"quota\":7}}", "{\"cpu\":{\"quota\":7}}");
+}
+
 static void test_size(void **state) {
         static const struct {
                 const char *text;
@@ -136,13 +152,39 @@ static void test_case_is_folded(void **state) {
         assert_true(json_object_equal(got, want));
 }
 
+static void test_respelled_in_place(void **state) {
+        static const struct {
+                const char *given, *right;
+        } cases[] = {
+                { "{\"resources\": {\"cpu\": {\"shares\": 2}, \"CPU\": {\"Cpus\": \"0\"}, \"pids\": {\"limit\": 1}}}",
+                  "{\"resources\": {\"cpu\": {\"shares\": 2, \"cpus\": \"0\"}, \"pids\": {\"limit\": 1}}}" },
+                { "{\"resources\": {\"memory\": {\"Limit\": 2}, \"unified\": {\"CPU\": \"x\"}}}",
+                  "{\"resources\": {\"memory\": {\"limit\": 2}, \"unified\": {\"CPU\": \"x\"}}}" },
+                { "{\"resources\": {\"CPU\": 5, \"cpu\": {}}}", "{\"resources\": {\"cpu\": {}}}" },
+                { "{\"resources\": 5}", "{\"resources\": 5}" },
+                { "{}", "{}" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_json_ json_object *o = NULL, *want = NULL;
+
+                assert_int_equal(json_parse(cases[i].given, strlen(cases[i].given), &o), 0);
+                assert_int_equal(json_parse(cases[i].right, strlen(cases[i].right), &want), 0);
+                assert_int_equal(resources_respell(o), 0);
+                assert_true(json_object_equal(o, want));
+        }
+        assert_int_equal(resources_respell(NULL), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_merge),
                 cmocka_unit_test(test_swap_follows),
                 cmocka_unit_test(test_unified_is_overruled),
                 cmocka_unit_test(test_complete),
+                cmocka_unit_test(test_weight_ends_idleness),
                 cmocka_unit_test(test_case_is_folded),
+                cmocka_unit_test(test_respelled_in_place),
                 cmocka_unit_test(test_size),
         };
 
