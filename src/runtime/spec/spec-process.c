@@ -126,7 +126,7 @@ static int parse_rlimits(json_object *o, SpecProcess *p) {
 }
 
 static int parse_console(json_object *o, SpecProcess *p) {
-        int64_t height = 0, width = 0;
+        int64_t height = 0, width = 0, most;
         json_object *size;
         int r;
 
@@ -136,8 +136,10 @@ static int parse_console(json_object *o, SpecProcess *p) {
         r = spec_object(o, "process", "consoleSize", &size);
         if (r <= 0)
                 return r;
-        if ((r = spec_int(size, "process.consoleSize", "height", 0, UINT16_MAX, &height)) < 0 ||
-            (r = spec_int(size, "process.consoleSize", "width", 0, UINT16_MAX, &width)) < 0)
+        /* What no terminal has is to be ignored, if it is a size at all. */
+        most = p->terminal ? UINT16_MAX : INT64_MAX;
+        if ((r = spec_int(size, "process.consoleSize", "height", 0, most, &height)) < 0 ||
+            (r = spec_int(size, "process.consoleSize", "width", 0, most, &width)) < 0 || !p->terminal)
                 return r;
         p->console_height = (uint16_t) height;
         p->console_width = (uint16_t) width;
