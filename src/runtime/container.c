@@ -123,6 +123,46 @@ int container_await_ready(const State *s, int notify_fd) {
         return notify_await_ready(s, notify_fd);
 }
 
+/* Thaw first: a frozen process dies of nothing but cgroup.kill. */
+static int kill_everything(const State *s) {
+        _cleanup_close_ int cgroup = s->cgroup ? cgroup_open(s->cgroup) : -EBADF;
+        int r = 0;
+
+        if (cgroup >= 0)
+                r = cgroup_kill(cgroup);
+        return end_process(s) ? r : fail_text(ETIMEDOUT, "container \"%s\" does not die", s->id);
+}
+
+static void run_poststop(const State *s) {
+        _cleanup_spec_ Spec spec = {};
+
+        if (s->any_hook && container_config(s, &spec) >= 0)
+                (void) hooks_run(&spec, HOOK_POSTSTOP, s, STATUS_STOPPED);
+}
+
+/* Processes may be left in the cgroup also when the first one is gone (shared pid namespace). */
+static int destroy(const char *root, State *s, ContainerStatus status) {
+        int r = kill_everything(s);
+
+        if (r < 0 && status != STATUS_STOPPED && status != STATUS_CREATING)
+                return r;
+        if (s->scope && (r = systemd_scope_remove(s)) < 0)
+                return r;
+        if (s->cgroup && (r = cgroup_remove(s->cgroup)) < 0)
+                return r;
+        run_poststop(s);
+        return state_remove(root, s->id);
+}
+
+/* The end of a container whose poststart hooks fail is its destruction, as the specification has it. */
+static int destroy_failed(const char *root, State *s, int error) {
+        _cleanup_free_ char *message = strdup(fail_message());
+
+        if (destroy(root, s, STATUS_RUNNING) < 0)
+                runtime_warning("%s", fail_message());
+        return fail_text(error, "%s", strempty(message));
+}
+
 /**
  * container_start - let the program of a created container run; with $NOTIFY_SOCKET, until it is ready.
  *
@@ -149,9 +189,10 @@ int container_start(const char *root, const char *id) {
         if (notify_fd < 0 && notify_fd != -ENOENT)
                 return notify_fd;
         r = release_init(&s);
-        if (r >= 0)
-                r = run_poststart(&s);
-        return r < 0 ? r : container_await_ready(&s, notify_fd);
+        if (r < 0)
+                return r;
+        r = run_poststart(&s);
+        return r < 0 ? destroy_failed(root, &s, r) : container_await_ready(&s, notify_fd);
 }
 
 /**
@@ -162,23 +203,6 @@ int container_started(const State *s, const StartLink *link) {
         int r = await_exec(s, link->channel_fd);
 
         return r < 0 ? r : run_poststart(s);
-}
-
-/* Thaw first: a frozen process dies of nothing but cgroup.kill. */
-static int kill_everything(const State *s) {
-        _cleanup_close_ int cgroup = s->cgroup ? cgroup_open(s->cgroup) : -EBADF;
-        int r = 0;
-
-        if (cgroup >= 0)
-                r = cgroup_kill(cgroup);
-        return end_process(s) ? r : fail_text(ETIMEDOUT, "container \"%s\" does not die", s->id);
-}
-
-static void run_poststop(const State *s) {
-        _cleanup_spec_ Spec spec = {};
-
-        if (s->any_hook && container_config(s, &spec) >= 0)
-                (void) hooks_run(&spec, HOOK_POSTSTOP, s, STATUS_STOPPED);
 }
 
 /**
@@ -197,22 +221,7 @@ int container_delete(const char *root, const char *id, bool force) {
         if ((status == STATUS_RUNNING || status == STATUS_PAUSED) && !force)
                 return fail_text(EBUSY, "cannot delete container \"%s\" that is not stopped: it is %s", id,
                                  status_to_string(status));
-        /* Processes may be left in the cgroup also when the first one is gone (shared pid namespace). */
-        r = kill_everything(&s);
-        if (r < 0 && status != STATUS_STOPPED && status != STATUS_CREATING)
-                return r;
-        if (s.scope) {
-                r = systemd_scope_remove(&s);
-                if (r < 0)
-                        return r;
-        }
-        if (s.cgroup) {
-                r = cgroup_remove(s.cgroup);
-                if (r < 0)
-                        return r;
-        }
-        run_poststop(&s);
-        return state_remove(root, id);
+        return destroy(root, &s, status);
 }
 
 /*

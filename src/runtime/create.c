@@ -568,6 +568,9 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, Star
                 c.listen_fd = listen_fd = listen_for_start(st);
                 if (listen_fd < 0)
                         return listen_fd;
+                r = state_note_descriptors(st, b->spec.process.terminal);
+                if (r < 0)
+                        return r;
         }
         r = notify_prepare(&b->spec, st, o->root);
         if (r >= 0 && o->start) {

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -39,6 +40,7 @@ void state_done(State *s) {
         free(s->selinux);
         free(s->personality);
         free(s->scope);
+        free(s->descriptors);
         free(s->created);
         free(s->oci_version);
         json_object_put(s->annotations);
@@ -124,7 +126,7 @@ int state_make(const char *root, const char *id, State *ret) {
         return 0;
 }
 
-/** state_save - write state.json: readers see the old or the new one. */
+/** state_save - write status: readers see the old or the new one. */
 int state_save(const State *s) {
         _cleanup_json_ json_object *o = json_object_new_object();
         const char *text;
@@ -138,6 +140,7 @@ int state_save(const State *s) {
             (s->selinux && json_set_str(o, "selinuxLabel", s->selinux) < 0) ||
             (s->personality && json_set_str(o, "personality", s->personality) < 0) ||
             (s->scope && json_set_str(o, "scope", s->scope) < 0) ||
+            (s->descriptors && json_set_str(o, "external_descriptors", s->descriptors) < 0) ||
             json_set_bool(o, "scopeUser", s->scope_user) < 0 || json_set_str(o, "created", s->created) < 0 ||
             json_set_bool(o, "hooks", s->any_hook) < 0 ||
             json_set_bool(o, "noNewPrivileges", s->no_new_privs) < 0 ||
@@ -154,7 +157,7 @@ int state_save(const State *s) {
         text = json_text(o);
         if (!text)
                 return -ENOMEM;
-        r = write_file_at(s->dir_fd, "state.json", text, strlen(text), 0600, s->pid > 0 ? WRITE_REPLACE : 0);
+        r = write_file_at(s->dir_fd, "status", text, strlen(text), 0600, s->pid > 0 ? WRITE_REPLACE : 0);
         return r < 0 ? fail_errno(r, "write state of %s", s->id) : 0;
 }
 
@@ -174,6 +177,7 @@ static void state_fill(State *s, json_object *o) {
         s->selinux = dup_key(o, "selinuxLabel");
         s->personality = dup_key(o, "personality");
         s->scope = dup_key(o, "scope");
+        s->descriptors = dup_key(o, "external_descriptors");
         s->created = dup_key(o, "created");
         s->oci_version = dup_key(o, "ociVersion");
         (void) json_get_int(o, "pid", 0, INT32_MAX, &pid);
@@ -200,7 +204,7 @@ static int load_file(int dir_fd, json_object **ret) {
         size_t size;
         int r;
 
-        fd = openat(dir_fd, "state.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        fd = openat(dir_fd, "status", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &st) < 0)
                 return negative_errno();
         if (!S_ISREG(st.st_mode))
@@ -394,6 +398,32 @@ int state_add_owner(const State *s, json_object *o) {
                 uid = st.st_uid;
         }
         return json_set_str(o, "owner", name);
+}
+
+/**
+ * state_note_descriptors - what our 0 to 2, which the payload inherits, lead to; as crun's state file has it
+ * for those who take a container to somewhere else.
+ * @terminal: they become its terminal instead, and nothing of outside is left.
+ */
+int state_note_descriptors(State *s, bool terminal) {
+        _cleanup_json_ json_object *a = json_object_new_array();
+        const char *text;
+        int r = 0;
+
+        for (int fd = 0; r >= 0 && fd < 3 && !terminal; fd++) {
+                char path[32], target[PATH_MAX];
+                ssize_t n;
+
+                (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+                n = readlink(path, target, sizeof(target) - 1);
+                if (n < 0)
+                        return fail_errno(errno, "read %s", path);
+                target[n] = 0;
+                r = json_add_str(a, target);
+        }
+        text = a && r >= 0 ? json_text(a) : NULL;
+        s->descriptors = text ? strdup(text) : NULL;
+        return s->descriptors ? 0 : -ENOMEM;
 }
 
 static int compare_strings(const void *a, const void *b) {

@@ -7,8 +7,9 @@
 #include "../basic/macro.h"
 
 /*
- * <root>/<id>/: state.json (ours), config.json (the bundle's, as it was at create), start.sock (while
- * created), seccomp.bpf (for exec). The directory is locked (flock) by whoever changes it.
+ * <root>/<id>/: status (ours; under the name that crun's has), config.json (the bundle's, as it was at
+ * create), start.sock (while created), seccomp.bpf (for exec). The directory is locked (flock) by whoever
+ * changes it.
  */
 typedef enum ContainerStatus {
         STATUS_CREATING,
@@ -27,6 +28,7 @@ typedef struct State {
         char *scope;  /* the unit of the systemd cgroup driver, or NULL */
         pid_t pid;
         uint64_t pid_start;
+        char *descriptors; /* what 0 to 2 of the payload led to when it was created, a JSON array; or NULL */
         bool any_hook, no_new_privs, made_cgroup;
         bool user_ns;
         bool shared_mounts; /* the mount namespace is not its own: its root is that of its first process only
@@ -53,6 +55,7 @@ ContainerStatus state_status(const State *s);
 const char *status_to_string(ContainerStatus status);
 int state_to_oci(const State *s, ContainerStatus status, json_object **ret);
 int state_add_owner(const State *s, json_object *o);
+int state_note_descriptors(State *s, bool terminal);
 int state_list(const char *root, char ***ret);
 
 int process_start_time(pid_t pid, uint64_t *ret);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The files of a container's state directory: state.json, or, for inputs that begin with its magic, a saved
+ * The files of a container's state directory: status, or, for inputs that begin with its magic, a saved
  * system call filter. They are root's own, but a full disk or an older version may have written them.
  */
 #include <fcntl.h>
@@ -23,7 +23,7 @@ static void remove_root(void) {
         char path[96];
 
         for (const char *const *name =
-                             (const char *const[]){ "/c/state.json", "/c/seccomp.bpf", "/c", "", NULL };
+                             (const char *const[]){ "/c/status", "/c/seccomp.bpf", "/c", "", NULL };
              *name; name++) {
                 (void) snprintf(path, sizeof(path), "%s%s", root, *name);
                 (void) remove(path);
@@ -58,7 +58,7 @@ static void load_state(int dir_fd, const uint8_t *data, size_t size) {
         _cleanup_json_ json_object *oci = NULL;
         _cleanup_state_ State s = STATE_INIT;
 
-        if (write_file_at(dir_fd, "state.json", data, size, 0600, 0) < 0)
+        if (write_file_at(dir_fd, "status", data, size, 0600, 0) < 0)
                 return;
         if (state_load(root, "c", false, &s) < 0) {
                 assert(fail_message()[0]);

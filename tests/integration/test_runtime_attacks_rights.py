@@ -260,11 +260,11 @@ def test_state_of_somebody_else_is_not_believed():
     with open("/proc/%d/stat" % victim.pid) as f:
         start = int(f.read().rpartition(")")[2].split()[19])
     os.mkdir(top + "/planted")
-    with open(top + "/planted/state.json", "w") as f:
+    with open(top + "/planted/status", "w") as f:
         f.write('{"ociVersion":"1.0.2","id":"planted","pid":%d,"pidStart":%d,"bundle":"/","rootfs":"/","cgroup":"/x",'
                 '"created":"2026-01-01T00:00:00Z"}' % (victim.pid, start))
     os.chown(top + "/planted", 1000, 1000)
-    os.chown(top + "/planted/state.json", 1000, 1000)
+    os.chown(top + "/planted/status", 1000, 1000)
     os.symlink(top + "/planted", top + "/link")
     try:
         for cid in ("planted", "link"):
@@ -272,7 +272,7 @@ def test_state_of_somebody_else_is_not_believed():
                 r = run(RUNTIME, "--root", top, *args, check=None)
                 assert r.code != 0 or args[0] == "delete", r
                 assert victim.poll() is None, "killed by %s" % (args,)
-        assert os.path.exists(top + "/planted/state.json")
+        assert os.path.exists(top + "/planted/status")
     finally:
         victim.kill()
         victim.wait()

@@ -460,10 +460,10 @@ def test_many_containers_and_garbage():
     def make(name):
         made.append(name)
         os.mkdir("%s/%s" % (ROOT, name), 0o700)
-        return "%s/%s/state.json" % (ROOT, name)
+        return "%s/%s/status" % (ROOT, name)
 
     try:
-        with open("%s/%s/state.json" % (ROOT, b.id)) as f:
+        with open("%s/%s/status" % (ROOT, b.id)) as f:
             good = f.read()
         for i in range(500):
             with open(make("many%d" % i), "w") as f:

@@ -179,3 +179,12 @@ def test_logs_elsewhere():
         ident = where.split(":")[1] or "berth-runtime"
         wait_for(lambda i=ident: "process.cwd" in run("journalctl", "-q", "-t", i, "-p", "err", "-o", "cat").out, 10)
     assert "nosuch:/x" in rt("--log", "nosuch:/x", "list", check=1).err
+
+
+def test_state_file_says_where_descriptors_led():
+    """Its name and this field are crun's, whose tests wait for the one and read the other."""
+    b = Bundle("sleep", "100").create()
+    with open("%s/%s/status" % (bundle.ROOT, b.id)) as f:
+        assert json.loads(json.load(f)["external_descriptors"]) == ["/dev/null", b.path + "/out", b.path + "/out"]
+    b.start()
+    b.delete()

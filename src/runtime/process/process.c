@@ -348,7 +348,8 @@ int process_exec(const SpecProcess *p, const char *path) {
         /* A policy refuses what the files' modes allow: check_executable() has looked at those. */
         if ((errno == EACCES || errno == EPERM) && !isempty(p->selinux))
                 return fail_text(errno, "exec %s: %s for the SELinux label \"%s\"", p->args[0],
-                                 errno == EACCES ? "permission denied" : "operation not permitted", p->selinux);
+                                 errno == EACCES ? "permission denied" : "operation not permitted",
+                                 p->selinux);
         if (errno == ENOENT)
                 return fail_text(errno, "exec %s: no such file or directory", p->args[0]);
         if (errno == EACCES)

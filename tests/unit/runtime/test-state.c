@@ -68,7 +68,7 @@ static void test_half_made(void **state) {
         assert_int_equal(state_list(root, &ids), 0);
         assert_int_equal(strv_length(ids), 1);
         state_done(&b);
-        assert_int_equal(write_file_at(a.dir_fd, "state.json", "{\"pid\": \"x\", ", 13, 0600, 0), 0);
+        assert_int_equal(write_file_at(a.dir_fd, "status", "{\"pid\": \"x\", ", 13, 0600, 0), 0);
         assert_true(state_load(root, "half", false, &b) < 0);
         assert_int_equal(state_load(root, "other", false, &b), -ENOENT);
 }
