@@ -4,6 +4,8 @@
 
 #include <cmocka.h>
 
+#include "../../../src/runtime/checkpoint/criu-message.h"
+#include "../../../src/runtime/checkpoint/image-dir.h"
 #include "../../../src/runtime/checkpoint/protobuf.h"
 
 static void test_bytes_on_the_wire(void **state) {
@@ -58,11 +60,77 @@ static void test_broken_messages(void **state) {
         }
 }
 
+#define PARSE(_bytes, _ret) criu_response_parse(_bytes, sizeof(_bytes) - 1, _ret)
+
+static void test_answers_of_criu(void **state) {
+        static const char long_event[] = "\x08\x06\x2a\x52\x0a\x50"
+                                         "0123456789012345678901234567890123456789"
+                                         "0123456789012345678901234567890123456789";
+        CriuResponse a;
+
+        assert_int_equal(PARSE("\x08\x02\x10\x01\x22\x03\x08\x91\x4e", &a), 0);
+        assert_true(a.type == 2 && a.success && a.pid == 10001 && !a.event[0]);
+        assert_int_equal(PARSE("\x08\x06\x2a\x07\x0a\x03"
+                               "abc\x10\x05",
+                               &a),
+                         0);
+        assert_true(a.type == CRIU_TYPE_NOTIFY && a.pid == 5);
+        assert_string_equal(a.event, "abc");
+        assert_int_equal(PARSE(long_event, &a), 0);
+        assert_int_equal(strlen(a.event), CRIU_EVENT_MAX - 1);
+        /* -1, 2^31, 2^64 - 1: nobody to signal. */
+        assert_int_equal(PARSE("\x22\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", &a), 0);
+        assert_int_equal(a.pid, 0);
+        assert_int_equal(PARSE("\x22\x06\x08\x80\x80\x80\x80\x08", &a), 0);
+        assert_int_equal(a.pid, 0);
+        /* Broken inside, and a known field of another kind. */
+        assert_int_equal(PARSE("\x22\x02\x08\x80", &a), -EBADMSG);
+        assert_int_equal(PARSE("\x0a\x01\x07\x20\x03", &a), 0);
+        assert_true(a.type == 0 && a.pid == 0);
+}
+
+static void test_versions_of_criu(void **state) {
+        CriuResponse a;
+
+        assert_int_equal(PARSE("\x08\x0a\x10\x01\x52\x06\x08\x04\x10\x01\x20\x01", &a), 0);
+        assert_int_equal(a.version, CRIU_VERSION_OF(4, 1, 1));
+        assert_int_equal(PARSE("\x52\x04\x08\x03\x10\x0b", &a), 0);
+        assert_int_equal(a.version, CRIU_VERSION_OF(3, 11, 0));
+        /* Made from between two releases. */
+        assert_int_equal(PARSE("\x52\x07\x08\x03\x10\x12\x1a\x01g", &a), 0);
+        assert_int_equal(a.version, CRIU_VERSION_OF(3, 19, 0));
+        assert_int_equal(PARSE("\x52\x05\x08\x03\x10\xe8\x07", &a), -EBADMSG);
+}
+
+static void test_names_of_descriptors(void **state) {
+        static const char *const bad[] = { "",
+                                           "{}",
+                                           "[]",
+                                           "[\"\",\"\"]",
+                                           "[\"\",\"\",\"\",\"\"]",
+                                           "[\"\",\"\",7]",
+                                           "[\"\",null,\"\"]",
+                                           "[\"\",\"\",[\"pipe:[1]\"]]",
+                                           "[\"pipe:[1\\u0000]\",\"\",\"\"]" };
+        static const char good[] = "[\"/dev/null\",\"pipe:[5]\",\"file[1f:2]\"]";
+        _cleanup_stdio_names_ StdioNames n = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                assert_int_equal(stdio_names_parse(bad[i], strlen(bad[i]), &n), -EBADMSG);
+        assert_int_equal(stdio_names_parse(good, strlen(good), &n), 0);
+        assert_null(n.names[0]);
+        assert_string_equal(n.names[1], "pipe:[5]");
+        assert_string_equal(n.names[2], "file[1f:2]");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_bytes_on_the_wire),
                 cmocka_unit_test(test_round_trip),
                 cmocka_unit_test(test_broken_messages),
+                cmocka_unit_test(test_answers_of_criu),
+                cmocka_unit_test(test_versions_of_criu),
+                cmocka_unit_test(test_names_of_descriptors),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
