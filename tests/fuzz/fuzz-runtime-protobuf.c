@@ -4,7 +4,8 @@
 #include "runtime/checkpoint/criu-message.h"
 #include "runtime/checkpoint/protobuf.h"
 
-/* What can be read says the same when it is written again. Fixed sizes come as bytes, which we never write. */
+/* What can be read says the same when it is written again. Fixed sizes come as bytes, which we never write.
+ */
 static void read_all(const char *data, size_t size) {
         _cleanup_buffer_ Buffer b = BUFFER_INIT(1024 * 1024);
         PbReader r = { data, data + size };

@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                         assert(r == 0 && strlen(n.names[i]) <= STDIO_NAME_MAX);
                         assert(strncmp(n.names[i], "pipe:[", 6) == 0 ||
                                strncmp(n.names[i], "socket:[", 8) == 0 ||
-                               strncmp(n.names[i], "file[", 5) == 0);
+                               strncmp(n.names[i], "file[", 5) == 0 ||
+                               strncmp(n.names[i], "tty[", 4) == 0);
                 }
         return 0;
 }

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 
 import bundle
@@ -121,13 +122,13 @@ def test_killed_criu_is_an_error():
     assert b.state()["status"] == "running" and not os.path.exists(b.images)
     b.checkpoint()
     b.reap()
-    r = rt("restore", "--detach", "--bundle", b.path, "--image-path", b.images, b.id, check=1, env=env)
-    assert "criu ended without an answer" in r.err, r
+    b.restore(check=1, env=env)
+    assert "criu ended without an answer" in b.out(), b.out()
     b.gone()
     with open(b.path + "/path/criu", "w") as f:
         f.write("#!/bin/sh\necho 'something else' >&3; sleep 0.1\n")
-    r = rt("restore", "--detach", "--bundle", b.path, "--image-path", b.images, b.id, check=1, env=env)
-    assert "answer of criu" in r.err, r
+    b.restore(check=1, env=env)
+    assert "answer of criu" in b.out(), b.out()
     b.gone()
 
 
@@ -166,6 +167,10 @@ def test_what_is_refused():
         assert "not open for writing" in b.checkpoint(*lazy, "--status-fd=0", check=1, stdin=null).err
     assert "expected iptables" in b.checkpoint("--network-lock=none", check=1).err
     assert "relative" in b.checkpoint("--parent-path", "/abs", check=1).err
+    r = b.checkpoint("--parent-path", "../none", check=1)
+    assert "--parent-path ../none (relative to" in r.err and "No such file" in r.err and not os.path.exists(b.images), r
+    os.mkdir(b.path + "/none")
+    assert "--parent-path ../none: there is no inventory.img" in b.checkpoint("--parent-path", "../none", check=1).err
     assert "unknown option --unknown; usage: berth-runtime checkpoint" in b.checkpoint("--unknown", check=1).err
     r = rt("restore", "--no-pivot", "--bundle", b.path, "other", check=1)
     assert "--no-pivot" in r.err, r
@@ -198,3 +203,147 @@ def test_help_of_every_command():
         assert lines[0] == "NAME:" and lines[1].startswith("   berth-runtime %s - " % c) and not r.err, r
         assert "Usage: berth-runtime [GLOBAL OPTIONS] %s" % c in r.out, r
     assert "--tcp-established" in rt("checkpoint", "--help").out and "--console-socket" in rt("restore", "-h").out
+
+
+def refused(b, text, *options):
+    r = b.checkpoint(*options, check=1)
+    assert text in r.err, r
+    assert b.state()["status"] == "running"
+
+
+def test_image_directories_of_others():
+    """Who can change images can do anything as root, so nobody else may."""
+    b = Subject().up()
+    os.mkdir(b.images)
+    for uid, gid, mode in ((1000, 0, 0o755), (0, 0, 0o757), (0, 0, 0o1777), (0, 1000, 0o770)):
+        os.chown(b.images, uid, gid)
+        os.chmod(b.images, mode)
+        refused(b, b.images + (" belongs to user 1000" if uid else ": others may write there"))
+    os.chown(b.images, 0, 0)
+    os.chmod(b.images, 0o700)
+    os.mkdir(b.work)
+    os.chmod(b.work, 0o777)
+    refused(b, b.work + ": others may write there")
+    os.chmod(b.work, 0o1777)        # as /tmp
+    b.checkpoint("--leave-running")
+    rt("delete", "--force", b.id)
+    b.reap()
+    os.chown(b.images, 1000, 0)
+    b.restore(check=1)
+    assert "belongs to user 1000" in b.out(), b.out()
+    b.gone()
+    os.chown(b.images, 0, 0)
+    b.restore()
+    b.delete()
+
+
+def test_images_that_are_no_files():
+    """A checkpoint would write through them, a restore read from elsewhere or hang."""
+    b = Subject().up()
+    victim = b.path + "/victim"
+    with open(victim, "w") as f:
+        f.write("precious")
+    os.mkdir(b.images)
+    for make in (lambda p: os.symlink(victim, p), os.mkfifo, os.mkdir):
+        path = b.images + "/pages-1.img"
+        make(path)
+        refused(b, path + " is no regular file")
+        (os.rmdir if os.path.isdir(path) and not os.path.islink(path) else os.unlink)(path)
+    b.checkpoint("--leave-running")
+    rt("delete", "--force", b.id)
+    b.reap()
+    b.save()
+    for name in ("core-1.img", "inventory.img"):
+        os.rename(b.images + "/" + name, b.path + "/moved")
+        os.symlink("../moved", b.images + "/" + name)
+        b.restore(check=1)
+        assert b.images + "/" + name + " is no regular file" in b.out(), b.out()
+        b.gone()
+        os.replace(b.path + "/moved", b.images + "/" + name)
+    with open(victim) as f:
+        assert f.read() == "precious"
+    b.restore()
+    b.delete()
+
+
+def test_logs_that_lead_elsewhere():
+    """criu opens them for writing, and follows links."""
+    b = Subject().up()
+    victims = [b.path + "/victim%d" % i for i in range(3)]
+    for v in victims:
+        with open(v, "w") as f:
+            f.write("precious")
+    intact = lambda: all(open(v).read() == "precious" for v in victims)
+    os.mkdir(b.work)
+    os.symlink(victims[0], b.work + "/dump.log")
+    os.link(victims[1], b.work + "/stats-dump")
+    os.symlink(victims[2], b.work + "/restore.log")
+    b.checkpoint()
+    b.reap()
+    assert intact() and not os.path.islink(b.work + "/dump.log")
+    os.symlink(victims[0], b.images + "/restore.log")
+    os.symlink(victims[1], b.images + "/stats-restore")
+    b.restore()
+    assert intact() and not os.path.islink(b.work + "/restore.log") and os.path.getsize(b.work + "/restore.log") > 0
+    b.delete()
+    b.reap()
+    b.work = b.images
+    b.restore()
+    assert intact() and not os.path.islink(b.images + "/restore.log") and os.path.getsize(b.images + "/restore.log") > 0
+    b.delete()
+
+
+def test_false_descriptors():
+    """The one file there that we read ourselves."""
+    b = Subject().up()
+    b.checkpoint()
+    b.reap()
+    path = b.images + "/descriptors.json"
+    with open(path) as f:
+        good = f.read()
+    for bad in ("", "{}", "[]", '["","",""', '["","",1]', '["","","",""]', "[" * 5000, '["pipe:[1\\u0000]","",""]', " " * 70000,
+                json.dumps(["pipe:[" + "1" * 5000 + "]", "", ""])):
+        with open(path, "w") as f:
+            f.write(bad)
+        b.restore(check=1)
+        assert "read %s: " % path in b.out(), b.out()
+        b.gone()
+    os.unlink(path)
+    for make in (lambda: os.symlink("/etc/passwd", path), lambda: os.mkfifo(path), lambda: os.mkdir(path)):
+        make()
+        b.restore(check=1)
+        assert "descriptors.json" in b.out().splitlines()[-1], b.out()
+        b.gone()
+        (os.rmdir if os.path.isdir(path) and not os.path.islink(path) else os.unlink)(path)
+    with open(path, "w") as f:
+        f.write(good)
+    b.restore()
+    b.delete()
+
+
+def test_image_directory_exchanged():
+    """Between the look at it and criu's start: a criu that is slow to be found does not see another one."""
+    b = Subject().up()
+    b.checkpoint()
+    b.reap()
+    other = b.path + "/other"
+    shutil.copytree(b.images, other)
+    # A hook would be too late; the page daemon's absence holds the restore in between.
+    with open(b.path + "/out", "ab") as out:
+        p = subprocess.Popen([RUNTIME, "--root", ROOT, "restore", "--detach", "--lazy-pages", "--bundle", b.path, "--image-path", b.images,
+                              "--work-path", b.work, b.id], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    wait_for(lambda: "inotify" in os.popen("ls -l /proc/%d/fd 2>/dev/null" % p.pid).read(), what="restore to wait")
+    os.rename(b.images, b.path + "/first")
+    os.rename(other, b.images)
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(b.work + "/lazy-pages.socket")
+    assert p.wait(20) == 1 and "%s became another directory meanwhile" % b.images in b.out(), b.out()
+    b.gone()
+    os.unlink(b.work + "/lazy-pages.socket")
+    # Nobody else's socket gets the memory.
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(b.work + "/lazy-pages.socket")
+    os.chown(b.work + "/lazy-pages.socket", 1000, 1000)
+    b.restore("--lazy-pages", check=1)
+    assert "is no socket of ours" in b.out(), b.out()
+    b.gone()

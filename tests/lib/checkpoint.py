@@ -44,11 +44,11 @@ class Subject(Bundle):
             options = ("--network-lock", "nftables") + options
         return rt("checkpoint", "--image-path", self.images, "--work-path", self.work, *options, self.id, check=check, **kw)
 
-    def restore(self, *options, check=0, stdin=subprocess.DEVNULL):
+    def restore(self, *options, check=0, stdin=subprocess.DEVNULL, env=None):
         with open(self.path + "/out", "ab") as out:
             p = subprocess.run([RUNTIME, "--root", ROOT, "restore", "--detach", "--bundle", self.path, "--image-path",
                                 self.images, "--work-path", self.work, "--pid-file", self.path + "/pid", *options, self.id],
-                               stdin=stdin, stdout=out, stderr=out, timeout=60)
+                               stdin=stdin, stdout=out, stderr=out, timeout=60, env=dict(os.environ, **env) if env else None)
         assert p.returncode == check, "%d: %s%s" % (p.returncode, self.out(), self.log("restore"))
         if check == 0:
             with open(self.path + "/pid") as f:

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "../../basic/fd.h"
 #include "../../basic/file.h"
@@ -22,6 +23,8 @@
 
 #define DUMP_LOG "dump.log"
 #define MEMORY_DEVICES 1 /* the major number of null, zero, random, ... */
+#define PTY_DEVICES 136  /* the first of PTY_MAJORS for the slaves of pseudo terminals */
+#define PTY_MAJORS 8
 #define MOUNTINFO_MAX (16 * 1024 * 1024)
 
 /** criu_check_spec - what criu could not make again as it was is refused. Return: 0, -EPERM, -EOPNOTSUPP. */
@@ -45,6 +48,25 @@ static bool is_plain(const struct statx *sx) {
         return S_ISREG(sx->stx_mode) || (S_ISCHR(sx->stx_mode) && sx->stx_rdev_major == MEMORY_DEVICES);
 }
 
+static bool is_pseudo_terminal(const struct statx *sx) {
+        return S_ISCHR(sx->stx_mode) && sx->stx_rdev_major >= PTY_DEVICES &&
+               sx->stx_rdev_major < PTY_DEVICES + PTY_MAJORS;
+}
+
+/* criu's name of something that is not the container's; false if it needs none. */
+static bool name_foreign(const struct statx *sx, char *name, size_t size) {
+        if (is_plain(sx))
+                (void) snprintf(name, size, "file[%llx:%llx]", (unsigned long long) sx->stx_mnt_id,
+                                (unsigned long long) sx->stx_ino);
+        else if (is_pseudo_terminal(sx))
+                (void) snprintf(name, size, "tty[%llx:%llx]",
+                                (unsigned long long) makedev(sx->stx_rdev_major, sx->stx_rdev_minor),
+                                (unsigned long long) makedev(sx->stx_dev_major, sx->stx_dev_minor));
+        else
+                return false;
+        return true;
+}
+
 /*
  * What a standard descriptor is, as criu names it. A file of a mount that the container does not have can
  * only be given from outside again, which criu has to be told.
@@ -61,12 +83,9 @@ static int describe_fd(CriuCall *c, const char *mountinfo, pid_t pid, int fd, js
         target[n] = 0;
         if (statx(AT_FDCWD, path, 0, STATX_TYPE | STATX_INO | STATX_MNT_ID, &sx) < 0)
                 return fail_errno(errno, "stat %s", path);
-        if (is_plain(&sx) && (sx.stx_mask & STATX_MNT_ID) &&
-            !criu_mounts_have(mountinfo, sx.stx_mnt_id)) {
-                (void) snprintf(target, sizeof(target), "file[%llx:%llx]",
-                                (unsigned long long) sx.stx_mnt_id, (unsigned long long) sx.stx_ino);
+        if ((sx.stx_mask & STATX_MNT_ID) && !criu_mounts_have(mountinfo, sx.stx_mnt_id) &&
+            name_foreign(&sx, target, sizeof(target)))
                 criu_add_external(c, "%s", target);
-        }
         return json_add_str(list, target);
 }
 
@@ -167,6 +186,8 @@ static int dump(const CheckpointOptions *o, const State *st, ImageDir *d) {
                 r = criu_check_spec(&spec);
         if (r >= 0)
                 r = image_dir_make(o->criu.image_path, o->criu.work_path, DUMP_LOG, d);
+        if (r >= 0 && o->parent_path)
+                r = image_dir_check_parent(d, o->parent_path);
         if (r < 0)
                 return r;
         r = criu_add_common(&c, &o->criu, &spec, d, DUMP_LOG);

@@ -72,8 +72,9 @@ int criu_add_common(CriuCall *c, const CriuOptions *o, const Spec *s, const Imag
                 criu_add_number(c, CRIU_EMPTY_NS, CLONE_NEWNET);
         /* A device is found again by its number if its path is not there. */
         criu_add_number(c, CRIU_EVASIVE_DEVICES, true);
-        /* The other end of a container's terminal is always outside. */
-        criu_add_number(c, CRIU_ORPHAN_PTS_MASTER, true);
+        /* The other end of a container's terminal is always outside. That of another one is replaced in the
+         * same way, unless it is to become the caller's. */
+        criu_add_number(c, CRIU_ORPHAN_PTS_MASTER, s->process.terminal || !o->shell_job);
         r = add_rare(c, o);
         return r < 0 ? r : add_configuration(c, s);
 }

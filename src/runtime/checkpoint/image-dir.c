@@ -142,6 +142,22 @@ int image_dir_make(const char *path, const char *work_path, const char *log, Ima
         return open_both(path, work_path, log, ret);
 }
 
+/**
+ * image_dir_check_parent - whether the images that a new one is to build on are there.
+ * @parent: relative to the image directory.
+ *
+ * Return: 0, or -errno with a message.
+ */
+int image_dir_check_parent(const ImageDir *d, const char *parent) {
+        _cleanup_close_ int fd = openat(d->fd, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return fail_errno(errno, "--parent-path %s (relative to %s)", parent, d->path);
+        if (faccessat(fd, CRIU_INVENTORY, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+                return fail_text(ENOENT, "--parent-path %s: there is no " CRIU_INVENTORY, parent);
+        return 0;
+}
+
 /** image_dir_open - the directory of a checkpoint. Return: as image_dir_make(); -ENOENT if there is none. */
 int image_dir_open(const char *path, const char *work_path, const char *log, ImageDir *ret) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -233,9 +249,12 @@ void stdio_names_done(StdioNames *n) {
                 free(n->names[i]);
 }
 
-/* criu's names of what can be given again: pipe:[INODE], socket:[INODE], file[MOUNT:INODE]. */
+/* criu's names of what can be given again: pipe:[INODE], socket:[INODE], file[MOUNT:INODE],
+ * tty[NUMBER:DEVICE].
+ */
 static bool is_foreign(const char *name) {
-        return startswith(name, "pipe:[") || startswith(name, "socket:[") || startswith(name, "file[");
+        return startswith(name, "pipe:[") || startswith(name, "socket:[") || startswith(name, "file[") ||
+               startswith(name, "tty[");
 }
 
 /**

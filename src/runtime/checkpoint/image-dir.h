@@ -24,6 +24,7 @@ void image_dir_done(ImageDir *d);
 
 int image_dir_make(const char *path, const char *work_path, const char *log, ImageDir *ret);
 int image_dir_open(const char *path, const char *work_path, const char *log, ImageDir *ret);
+int image_dir_check_parent(const ImageDir *d, const char *parent);
 void image_dir_discard(ImageDir *d);
 int image_dir_await_pages(const ImageDir *d);
 

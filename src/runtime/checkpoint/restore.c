@@ -163,9 +163,16 @@ static int inherit_stdio(CriuCall *c, const ImageDir *d) {
         _cleanup_stdio_names_ StdioNames n = {};
         int r = stdio_names_load(d, &n);
 
-        for (int fd = 0; r >= 0 && fd < STDIO_NAMES; fd++)
-                if (n.names[fd])
-                        criu_add_inherit(c, fd, n.names[fd]);
+        for (int fd = 0; r >= 0 && fd < STDIO_NAMES; fd++) {
+                if (!n.names[fd])
+                        continue;
+                if (startswith(n.names[fd], "file[") && lseek(fd, 0, SEEK_CUR) < 0 && errno == ESPIPE)
+                        return fail_text(
+                                        ESPIPE,
+                                        "restore: descriptor %d was a file or /dev/null and has to be one again",
+                                        fd);
+                criu_add_inherit(c, fd, n.names[fd]);
+        }
         return r;
 }
 
