@@ -11,6 +11,7 @@ typedef struct CreateOptions {
         const char *root, *id, *bundle, *config, *pid_file, *console_socket, *pidfd_socket;
         bool no_pivot, no_new_keyring;
         bool systemd_cgroup; /* the cgroup is a scope of systemd */
+        bool no_cgroup;      /* the container stays in the caller's */
         bool stays;          /* the caller will delete the container too */
         unsigned preserve_fds, listen_fds; /* the latter are among the former */
         RootlessMode rootless;

@@ -190,7 +190,7 @@ int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
                 return r;
         /* One by path has other directories. */
         st->rootfs = strdup(s->ns[NS_MOUNT].path ? root : resolved);
-        r = o->systemd_cgroup ? 0 : choose_cgroup(s, o, &st->cgroup);
+        r = o->systemd_cgroup || o->no_cgroup ? 0 : choose_cgroup(s, o, &st->cgroup);
         if (r < 0)
                 return r;
         st->oci_version = strdup(s->oci_version);
@@ -557,9 +557,9 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, Star
         r = cgroup_find_mount(&c.cgroup_mount);
         if (r < 0)
                 return r;
-        if (!u->scope.used)
+        if (!u->scope.used && !o->no_cgroup)
                 c.cgroup_fd = cgroup_fd = create_cgroup(&b->spec, st, u);
-        if (!u->scope.used && cgroup_fd < 0) {
+        if (!u->scope.used && !o->no_cgroup && cgroup_fd < 0) {
                 r = give_cgroup_up(&c, st, u, cgroup_fd);
                 if (r < 0)
                         return r;
@@ -613,6 +613,8 @@ int container_create(const CreateOptions *o, Bundle *bundle, State *ret, StartLi
         if (o->systemd_cgroup && (r = systemd_scope_begin(&u.scope, o->stays)) < 0)
                 return r;
         r = create_check(&bundle->spec, o);
+        if (r >= 0 && o->no_cgroup)
+                r = rootless_no_cgroup_check(&bundle->spec);
         bundle->spec.ipc_is_hosts = bundle->spec.mount_label && namespace_is_ours(&bundle->spec, NS_IPC);
         if (r >= 0 && (r = state_make(o->root, o->id, &st)) >= 0) {
                 u.state = true;

@@ -107,7 +107,8 @@ static int help(void) {
                       "                           (default auto: for ordinary users and in user namespaces)\n"
                       "  --debug                  log more\n"
                       "  --systemd-cgroup         the cgroup is a scope of systemd\n"
-                      "  --cgroup-manager cgroupfs|systemd   the same choice in crun's words\n"
+                      "  --cgroup-manager cgroupfs|systemd|disabled   the same choice in crun's words; the last\n"
+                      "                           leaves the container in the caller's cgroup\n"
                       "  --version, --help\n");
         return 0;
 }
@@ -163,7 +164,9 @@ static int parse_globals(int argc, char **argv, Options *o) {
                         break;
                 case OPT_CGROUP_MANAGER:
                         o->globals.systemd_cgroup = streq(optarg, "systemd");
-                        if (!streq(optarg, "cgroupfs") && !o->globals.systemd_cgroup)
+                        o->globals.no_cgroup = streq(optarg, "disabled");
+                        if (!streq(optarg, "cgroupfs") && !o->globals.systemd_cgroup &&
+                            !o->globals.no_cgroup)
                                 r = fail_text(EOPNOTSUPP, "--cgroup-manager %s is not supported", optarg);
                         break;
                 case OPT_ROOTLESS:

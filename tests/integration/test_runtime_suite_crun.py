@@ -188,3 +188,28 @@ def test_state_file_says_where_descriptors_led():
         assert json.loads(json.load(f)["external_descriptors"]) == ["/dev/null", b.path + "/out", b.path + "/out"]
     b.start()
     b.delete()
+
+
+def test_no_cgroup_at_all():
+    with open("/proc/self/cgroup") as f:
+        own = f.read()
+    b = Bundle("sleep", "100")
+    b.options = ("--cgroup-manager", "disabled")
+    b.linux["namespaces"] = [n for n in b.linux["namespaces"] if n["type"] != "cgroup"]
+    b.fails("linux.cgroupsPath")
+    del b.linux["cgroupsPath"]
+    for name, value in (("pids", {"limit": 5}), ("devices", [{"allow": False, "access": "rwm"}])):
+        b.linux["resources"] = {name: value}
+        b.fails("linux.resources." + name)
+    b.linux["resources"] = {"pids": {"limit": -1}}
+    b.create().start()
+    with open("/proc/%d/cgroup" % b.pid) as f:
+        assert f.read() == own
+    assert "0::" in rt("exec", b.id, "cat", "/proc/self/cgroup").out
+    assert "cgroup" in rt("pause", b.id, check=1).err and "cgroup" in rt("update", "--pids-limit", "5", b.id, check=1).err
+    rt("kill", "--all", b.id, "KILL")
+    wait_for(lambda: b.state()["status"] == "stopped", 10)
+    b.delete()
+    assert not os.path.exists("%s/%s" % (bundle.CGROUP, b.id))
+    assert b.sh("echo $$").out == "1\n"
+    assert "not supported" in rt("--cgroup-manager", "disabled", "restore", "--bundle", b.path, b.id, check=1).err

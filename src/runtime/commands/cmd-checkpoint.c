@@ -292,6 +292,8 @@ typedef struct RestoreCommand {
 static int parse_restore(const Globals *g, int argc, char **argv, RestoreCommand *ret) {
         int c, r;
 
+        if (g->no_cgroup)
+                return fail_text(EOPNOTSUPP, "--cgroup-manager disabled is not supported by restore");
         *ret = (RestoreCommand){ .options = { .create = { .root = g->root,
                                                           .rootless = g->rootless,
                                          .systemd_cgroup = g->systemd_cgroup,

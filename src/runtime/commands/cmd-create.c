@@ -51,7 +51,8 @@ static int parse(const Globals *g, int argc, char **argv, bool run, RunOptions *
         int c, r;
 
         *ret = (RunOptions) { .create = { .root = g->root, .rootless = g->rootless, .bundle = ".",
-                                          .console_fd = -EBADF, .systemd_cgroup = g->systemd_cgroup } };
+                                          .console_fd = -EBADF, .systemd_cgroup = g->systemd_cgroup,
+                                          .no_cgroup = g->no_cgroup } };
         optind = 1;
         while ((c = getopt_long(argc, argv, run ? "+b:f:d" : "+b:f:", long_options, NULL)) >= 0)
                 switch (c) {

@@ -8,7 +8,7 @@ typedef struct Globals {
         const char *root;
         bool debug;
         RootlessMode rootless;
-        bool systemd_cgroup;
+        bool systemd_cgroup, no_cgroup;
 } Globals;
 
 /* Commands return 0, an exit status above 0, or -errno with fail_message(). argv[0] is the command's name.

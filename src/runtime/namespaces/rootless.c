@@ -223,6 +223,31 @@ int rootless_cgroup_refusal(const Spec *s, const char *path, int error) {
 }
 
 /**
+ * rootless_no_cgroup_check - refuse what a container cannot have that its caller wants without a cgroup.
+ *
+ * Return: 0, or -errno with the field in the message.
+ */
+int rootless_no_cgroup_check(const Spec *s) {
+        const char *limit;
+        int r = first_limit(s, &limit);
+
+        if (r < 0)
+                return r;
+        /* Root could make the devices that they deny. */
+        if (!limit && geteuid() == 0 && s->resources) {
+                json_object *rules = json_get(s->resources, "devices");
+
+                if (rules && json_object_is_type(rules, json_type_array) &&
+                    json_object_array_length(rules) > 0)
+                        limit = "devices";
+        }
+        if (!limit && isempty(s->cgroups_path))
+                return 0;
+        return fail_text(EINVAL, "--cgroup-manager disabled: config.json asks for linux.%s%s",
+                         limit ? "resources." : "cgroupsPath", limit ? limit : "");
+}
+
+/**
  * rootless_cgroup_path - a cgroup beside our own: that one has processes, so it can have no children with
  * limits, and what lies above it is what was delegated.
  * @ret: owned by the caller.

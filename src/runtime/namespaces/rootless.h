@@ -17,4 +17,5 @@ bool rootless_applies(RootlessMode mode);
 int rootless_default_root(char **ret);
 int rootless_check(const Spec *s);
 int rootless_cgroup_refusal(const Spec *s, const char *path, int error);
+int rootless_no_cgroup_check(const Spec *s);
 int rootless_cgroup_path(const char *relative, char **ret);
