@@ -22,6 +22,7 @@
 #include "container.h"
 #include "error.h"
 #include "exec-process.h"
+#include "exec-wait.h"
 #include "foreground.h"
 #include "kernel-call.h"
 #include "mounts/root-tree.h"
@@ -49,6 +50,7 @@ typedef struct ExecContext {
         SpecProcess *process;
         const SeccompFilter *filter;
         SeccompAgent *agent;
+        const ExecWait *wait;
         const State *state;
         int pidfd, channel_fd, console_fd;
         int parent_end; /* of the channel */
@@ -121,7 +123,8 @@ static int setup_terminal(const ExecContext *c) {
 
 /* From here on paths are looked up that the container may have made. */
 static int close_descriptors(const ExecContext *c) {
-        const int keep[] = { c->channel_fd, c->agent->fd, c->born ? -EBADF : runtime_log_descriptor() };
+        const int keep[] = { c->channel_fd, c->agent->fd, c->wait->fifo, c->wait->watch,
+                             c->born ? -EBADF : runtime_log_descriptor() };
 
         return descriptors_close_but(keep, ELEMENTSOF(keep), c->options->preserve_fds);
 }
@@ -170,7 +173,8 @@ static int child_run(ExecContext *c) {
             (r = process_resolve(p, &path)) < 0 || (r = activation_env_add(p, c->options->listen_fds)) < 0 ||
             (r = process_keep_fds(c->options->preserve_fds)) < 0 || (r = label_apply(p)) < 0 ||
             (r = process_become(p, c->filter, c->agent)) < 0 ||
-            (c->born && (r = exec_guard_birth(c->born, p, c->filter)) < 0))
+            (c->born && (r = exec_guard_birth(c->born, p, c->filter)) < 0) ||
+            (r = exec_wait_reader(c->wait, c->channel_fd)) < 0)
                 return r;
         return process_exec(p, path);
 }
@@ -396,9 +400,16 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
         _cleanup_state_ State s = STATE_INIT;
         _cleanup_close_ int pidfd = -EBADF, child_pidfd = -EBADF, pidfd_socket = -EBADF, root_fd = -EBADF;
         _cleanup_agent_ SeccompAgent agent = SECCOMP_AGENT_INIT;
+        _cleanup_exec_wait_ ExecWait wait = EXEC_WAIT_NONE;
         _cleanup_json_ json_object *config = NULL;
-        ExecContext c = { .options = o, .process = &process.process, .filter = &filter, .agent = &agent,
-                          .state = &s, .console_fd = o->console_fd, .root_fd = -EBADF };
+        ExecContext c = { .wait = &wait,
+                          .options = o,
+                          .process = &process.process,
+                          .filter = &filter,
+                          .agent = &agent,
+                          .state = &s,
+                          .console_fd = o->console_fd,
+                          .root_fd = -EBADF };
         bool pid_ns;
         int r;
 
@@ -428,6 +439,8 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
                 if (c.console_fd < 0)
                         return c.console_fd;
         }
+        if (o->wait_fifo && (r = exec_wait_open(o->wait_fifo, &wait)) < 0)
+                return r;
         if (o->pidfd_socket) {
                 pidfd_socket = terminal_connect(o->pidfd_socket);
                 if (pidfd_socket < 0)

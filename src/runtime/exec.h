@@ -4,7 +4,8 @@
 #include "spec/spec.h"
 
 typedef struct ExecOptions {
-        const char *root, *id, *pid_file, *console_socket, *pidfd_socket, *process_file, *cgroup;
+        const char *root, *id, *pid_file, *console_socket, *pidfd_socket, *process_file, *cgroup,
+                        *wait_fifo;
         json_object *process; /* what process_file has, which may be a pipe; borrowed */
         int console_fd; /* a connected socket that stands for console_socket, or -EBADF */
         bool ignore_paused;

@@ -4,10 +4,11 @@ import json
 import os
 import re
 import subprocess
+import time
 
 import bundle
 from bundle import CGROUP, ROOT, RUNTIME, Bundle, rt
-from harness import run, systemctl, wait_for
+from harness import needs, run, systemctl, wait_for
 
 
 def setup():
@@ -282,3 +283,86 @@ def test_scope_in_use_and_frozen_place():
     r = rt("--systemd-cgroup", "create", "--bundle", b.path, b.id, check=1)
     assert "container's cgroup unexpectedly frozen: /machine.slice/" + a.unit in r.err, r
     os.rmdir(place)
+
+
+def waiting(b, fifo, *options):
+    """A detached exec that would make /tmp/ran."""
+    pid_file = b.path + "/exec-pid"
+    subprocess.run([RUNTIME, "--root", ROOT, "exec", "--detach", "--pid-file", pid_file, "--exec-wait-fifo", fifo, *options, b.id, "touch",
+                    "/tmp/ran"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=20)
+    with open(pid_file) as f:
+        return int(f.read())
+
+
+def read_fifo(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def test_exec_waits_for_a_reader():
+    for caps, filtered in (([], False), (["CAP_SYS_PTRACE"], True)):
+        b = sleeper(noNewPrivileges=True)
+        for names in b.process["capabilities"].values():
+            names += caps
+        if filtered:    # what opens is forbidden: the wait needs none of it
+            b.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+                {"names": ["inotify_init1", "inotify_add_watch", "poll", "ppoll", "sendto", "sendmsg"], "action": "SCMP_ACT_ERRNO"}]}
+        b.create().start()
+        fifo, ran = b.path + "/fifo", b.rootfs + "/tmp/ran"
+        os.mkfifo(fifo)
+        pid = waiting(b, fifo)
+        time.sleep(0.3)
+        with open("/proc/%d/cmdline" % pid, "rb") as f:
+            assert b"touch\0/tmp/ran" not in f.read()[:15] and not os.path.exists(ran)
+        assert read_fifo(fifo) == b"0"
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0 and os.path.exists(ran)
+        os.unlink(ran)
+        # A reader that is there first.
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        assert os.waitstatus_to_exitcode(os.waitpid(waiting(b, fifo), 0)[1]) == 0 and os.path.exists(ran)
+        os.close(reader)
+        os.unlink(ran)
+        # Killed while it waits: nothing runs, and nobody is left.
+        pid = waiting(b, fifo)
+        os.kill(pid, 9)
+        assert os.waitpid(pid, 0)[1] == 9 and not os.path.exists(ran)
+        b.delete()
+
+
+def test_exec_wait_fifo_is_a_fifo():
+    b = sleeper().create().start()
+    path = b.path + "/file"
+    assert "failed to open exec wait fifo %s: no such file" % path in rt("exec", "--exec-wait-fifo", path, b.id, "true", check=255).err
+    with open(path, "w"):
+        pass
+    assert path + " is not a fifo" in rt("exec", "--exec-wait-fifo", path, b.id, "true", check=255).err
+    # In the foreground the exit status is the program's.
+    os.mkfifo(path + "2")
+    with subprocess.Popen(["cat", path + "2"], stdout=subprocess.PIPE) as p:
+        assert rt("exec", "--exec-wait-fifo", path + "2", b.id, "sh", "-c", "ls /proc/self/fd; exit 5", check=5).out == "0\n1\n2\n3\n"
+        assert p.stdout.read() == b"0"
+    b.delete()
+
+
+@needs("controllers")
+def test_scope_has_all_controllers_of_its_slice():
+    b = sleeper().create()     # under the other driver, which turns on all that there are
+    b.delete()
+    b = scoped().create()
+    with open(CGROUP + "/machine.slice/cgroup.controllers") as f:
+        of_slice = f.read().split()
+    with open(CGROUP + "/machine.slice/%s/cgroup.controllers" % b.unit) as f:
+        assert f.read().split() == of_slice and "hugetlb" in of_slice
+    b.delete()
+
+
+@needs("controllers")
+def test_updated_io_weights_of_a_scope_are_exact():
+    b = scoped().create()
+    files = {"io.weight": "default 1021", "io.bfq.weight": "default 111"}
+    files = {k: v for k, v in files.items() if os.path.exists(CGROUP + "/machine.slice/%s/%s" % (b.unit, k))}
+    rt("update", "--blkio-weight", "111", b.id, check=0 if files else 1)
+    for name, value in files.items():
+        with open(CGROUP + "/machine.slice/%s/%s" % (b.unit, name)) as f:
+            assert f.read().splitlines()[0] == value, name
+    b.delete()

@@ -13,7 +13,7 @@
 #include "command.h"
 
 enum { OPT_CONSOLE_SOCKET = 256, OPT_PIDFD_SOCKET, OPT_CWD, OPT_PID_FILE, OPT_PROCESS_LABEL, OPT_APPARMOR,
-       OPT_NO_NEW_PRIVS, OPT_PRESERVE_FDS, OPT_CGROUP, OPT_IGNORE_PAUSED };
+       OPT_NO_NEW_PRIVS, OPT_PRESERVE_FDS, OPT_CGROUP, OPT_IGNORE_PAUSED, OPT_EXEC_WAIT_FIFO };
 
 static const struct option long_options[] = {
         { "console-socket", required_argument, NULL, OPT_CONSOLE_SOCKET },
@@ -33,6 +33,7 @@ static const struct option long_options[] = {
         { "preserve-fds", required_argument, NULL, OPT_PRESERVE_FDS },
         { "cgroup", required_argument, NULL, OPT_CGROUP },
         { "ignore-paused", no_argument, NULL, OPT_IGNORE_PAUSED },
+        { "exec-wait-fifo", required_argument, NULL, OPT_EXEC_WAIT_FIFO },
         {},
 };
 
@@ -103,6 +104,9 @@ static int parse_one(int c, Parsed *p) {
                 return 0;
         case OPT_IGNORE_PAUSED:
                 p->o.ignore_paused = true;
+                return 0;
+        case OPT_EXEC_WAIT_FIFO:
+                p->o.wait_fifo = optarg;
                 return 0;
         default:
                 return command_usage("exec", NULL);

@@ -181,10 +181,11 @@ static int update_devices(int cgroup, const char *config) {
 
 /*
  * After the files, so that systemd is only told what the kernel has taken. It keeps a CPU quota in whole
- * percents and has written that: the exact one is put back.
+ * percents, and makes weights of its own for the BFQ scheduler, and has written these: the exact ones are
+ * put back.
  */
 static int update_unit(const State *s, int cgroup, const Resources *change, json_object *devices) {
-        Resources quota = RESOURCES_INIT;
+        Resources exact = RESOURCES_INIT; /* borrows */
         int r;
 
         if (!s->scope)
@@ -192,9 +193,13 @@ static int update_unit(const State *s, int cgroup, const Resources *change, json
         r = systemd_scope_update(s, change, devices);
         if (r < 0)
                 return r;
-        quota.cpu_quota = change->cpu_quota;
-        quota.cpu_period = change->cpu_period;
-        return cgroup_resources_write(cgroup, s->cgroup, &quota);
+        exact.cpu_quota = change->cpu_quota;
+        exact.cpu_period = change->cpu_period;
+        exact.io_weight = change->io_weight;
+        exact.io_bfq_weight = change->io_bfq_weight;
+        exact.io_weights = change->io_weights;
+        exact.n_io_weights = change->n_io_weights;
+        return cgroup_resources_write(cgroup, s->cgroup, &exact);
 }
 
 static int update(const State *s, json_object *change) {

@@ -20,6 +20,7 @@
 #include "../../basic/fd.h"
 #include "../../basic/file.h"
 #include "../../basic/str.h"
+#include "../cgroup/cgroup-controllers.h"
 #include "../cgroup/cgroup.h"
 #include "../cgroup/resources.h"
 #include "../error.h"
@@ -148,6 +149,15 @@ int systemd_scope_request(SystemdScope *x, const Spec *s, const State *st, pid_t
         return scope_helper_send(&x->helper, &b);
 }
 
+/* systemd hands on those that it knows. If the slice has others (hugetlb, rdma), its containers have them
+ * too, as under the other driver. */
+static void enable_foreign_controllers(int scope_fd) {
+        _cleanup_close_ int slice = openat(scope_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (slice >= 0)
+                cgroup_enable_available(slice);
+}
+
 /* As crun has it: a cgroup below the scope for the process, which leaves the scope's own free of any. */
 static int enter_subgroup(const Spec *s, int scope_fd, pid_t pid) {
         const char *name = s->annotations ? json_string_or(s->annotations, SUBGROUP_ANNOTATION, "") : "";
@@ -200,6 +210,7 @@ int systemd_scope_enter(SystemdScope *x, const Spec *s, State *st, pid_t pid) {
         fd = cgroup_open(st->cgroup);
         if (fd < 0)
                 return fd;
+        enable_foreign_controllers(fd);
         r = enter_subgroup(s, fd, pid);
         return r < 0 ? r : TAKE_FD(fd);
 }
