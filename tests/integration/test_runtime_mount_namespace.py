@@ -305,7 +305,7 @@ def test_what_cannot_be_is_refused():
         refused("mounts: /vol: ext4", lambda b: b.config["mounts"].append(
             {"destination": "/vol", "type": "ext4", "source": "/dev/nowhere"}))
         refused("root file system", lambda b: b.config["root"].update(path="/nowhere"))
-        refused("Not a directory", lambda b: b.config["root"].update(path="/etc/passwd"))
+        refused("not a directory", lambda b: b.config["root"].update(path="/etc/passwd"))
         for b in (joined(pid), shared()):
             b.linux["namespaces"] += [{"type": "mount"}] * 2
             b.fails('"mount" given twice')

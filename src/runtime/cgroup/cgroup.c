@@ -215,7 +215,7 @@ static int wait_event(int cgroup_fd, const char *key, char value) {
         }
 }
 
-/* A process that was reaped may still be leaving its cgroup. */
+/* A process that was reaped may still be leaving its cgroup, and a hook outlive the process it ran for. */
 static int remove_when_empty(int mount_fd, const char *path) {
         _cleanup_close_ int fd = -EBADF;
         int r;
@@ -225,13 +225,17 @@ static int remove_when_empty(int mount_fd, const char *path) {
         if (errno != EBUSY)
                 return negative_errno();
         fd = openat(mount_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        r = fd < 0 ? negative_errno() : wait_event(fd, "populated", '0');
+        if (fd < 0)
+                return negative_errno();
+        (void) write_string_at(fd, "cgroup.kill", "1");
+        r = wait_event(fd, "populated", '0');
         if (r < 0)
                 return r;
         return unlinkat(mount_fd, path, AT_REMOVEDIR) < 0 ? negative_errno() : 0;
 }
 
-/** cgroup_remove_made - take the last @made levels of @path away again, as far as they are empty. */
+/** cgroup_remove_made - take the last @made levels of @path away again, with whatever runs in the last one,
+ * as far as they are empty then. */
 void cgroup_remove_made(const char *path, unsigned made) {
         _cleanup_close_ int fd = cgroup_open_mount();
         _cleanup_free_ char *copy = strdup(path);
