@@ -367,10 +367,10 @@ static int attend_child(const InitContext *c, State *st, int channel, int pidfd)
                         return fail_text(ECHILD, "unable to start container process: %s", text);
                 if (r != CHANNEL_HOOKS)
                         return fail_text(EPIPE, "the container process ended unexpectedly during set-up");
-                /* As crun and the specification's own table have it: these were once part of start. */
+                /* The environment is made, which is what the life cycle calls created; crun says so too. */
                 r = hooks_run(c->spec, HOOK_PRESTART, st, STATUS_CREATED);
                 if (r >= 0)
-                        r = hooks_run(c->spec, HOOK_CREATE_RUNTIME, st, STATUS_CREATING);
+                        r = hooks_run(c->spec, HOOK_CREATE_RUNTIME, st, STATUS_CREATED);
                 if (r >= 0)
                         r = channel_send(channel, CHANNEL_GO, NULL);
                 if (r < 0)

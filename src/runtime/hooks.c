@@ -170,7 +170,7 @@ int hooks_run_on_root(const Spec *spec, const State *state, int root_fd, const H
         HookRun run = { .spec = spec, .point = HOOK_CREATE_CONTAINER, .state = state, .root_fd = root_fd,
                         .files = files };
 
-        return run_all(&run, STATUS_CREATING);
+        return run_all(&run, STATUS_CREATED);
 }
 
 /**

@@ -477,7 +477,7 @@ def test_hooks():
         lines = f.read().splitlines()
     assert [x.split()[0] for x in lines] == ["prestart", "createRuntime", "createContainer"], lines
     state = json.loads(lines[1].split(None, 1)[1])
-    assert state["status"] == "creating" and state["pid"] == b.pid and state["bundle"] == b.path, state
+    assert state["status"] == "created" and state["pid"] == b.pid and state["bundle"] == b.path, state
     b.start()
     b.delete()
     with open(b.path + "/hooks") as f:

@@ -265,7 +265,7 @@ def test_state_directory_and_environment_of_each_hook():
     outside, inside = log_of(b.log), log_of(b.rootfs + "/hooks")
     assert [x[0] for x in outside] == ["prestart", "createRuntime", "createContainer", "poststart", "poststop"], outside
     assert [x[0] for x in inside] == ["startContainer"], inside
-    status = {"prestart": "created", "createRuntime": "creating", "createContainer": "creating", "startContainer": "created",
+    status = {"prestart": "created", "createRuntime": "created", "createContainer": "created", "startContainer": "created",
               "poststart": "running", "poststop": "stopped"}
     for point, directory, x, state in outside + inside:
         assert x == point and state["status"] == status[point] and state["id"] == b.id and state["bundle"] == b.path, (point, state)

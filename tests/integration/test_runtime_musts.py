@@ -3,10 +3,11 @@
 import json
 import os
 import resource
+import socket
 
 import bundle
 from bundle import CGROUP, Bundle, ns_without, rt
-from harness import run
+from harness import needs, run
 
 LIMITS = ("CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS", "SIGPENDING", "MSGQUEUE",
           "NICE", "RTPRIO", "RTTIME")
@@ -185,6 +186,16 @@ def test_oom_score_that_is_not_set_is_the_callers():
     b.gone()
 
 
+def test_nice_value_of_a_scheduler_is_zero_if_not_given():
+    b = Bundle("cut", "-d ", "-f19", "/proc/self/stat")
+    for scheduler, nice in ((None, "5\n"), ({"policy": "SCHED_BATCH"}, "0\n")):
+        if scheduler:
+            b.process["scheduler"] = scheduler
+        b.save()
+        r = run("nice", "-n", "5", bundle.RUNTIME, "--root", bundle.ROOT, "run", "--bundle", b.path, b.id)
+        assert r.out == nice, (scheduler, r)
+
+
 def test_devices_in_whose_place_is_something_else():
     for make in (lambda p: open(p, "w").close(), os.mkdir, lambda p: os.mknod(p, 0o020666, os.makedev(1, 5))):
         b = Bundle("true")
@@ -205,6 +216,86 @@ def test_namespaces_that_are_not_listed_are_the_callers():
             same = os.readlink("/proc/%d/ns/%s" % (b.pid, link)) == os.readlink("/proc/self/ns/" + link)
             assert same == (kind == missing), (missing, kind)
         b.delete()
+
+
+def test_entries_that_say_nothing():
+    for change, words in (
+            (lambda l: l.update(resources={"blockIO": {"weightDevice": [{"major": 8, "minor": 0}]}}), "weight or leafWeight"),
+            (lambda l: l.update(resources={"rdma": {"mlx5_1": {}}}), "hcaHandles or hcaObjects"),
+            (lambda l: l.update(seccomp={"defaultAction": "SCMP_ACT_ALLOW",
+                                         "syscalls": [{"names": [], "action": "SCMP_ACT_ERRNO"}]}), "at least one name"),
+            (lambda l: l.update(seccomp={"defaultAction": "SCMP_ACT_ALLOW", "listenerMetadata": "x"}), "listenerMetadata")):
+        b = Bundle("true")
+        change(b.linux)
+        b.fails(words)
+
+
+@needs("controllers")
+def test_a_burst_above_the_quota():
+    b = Bundle("true")
+    b.linux["resources"] = {"cpu": {"quota": 10000, "period": 100000, "burst": 20000}}
+    b.fails("cpu.max.burst")
+    b.linux["resources"]["cpu"]["burst"] = 10000
+    b.run()
+
+
+def test_capabilities_that_cannot_be_are_warned_about():
+    b = Bundle("grep", "CapEff", "/proc/self/status").save()
+    for kind in ("bounding", "permitted", "effective"):
+        b.process["capabilities"][kind] = ["CAP_KILL", "CAP_OF_TOMORROW"]
+    b.save()
+    log = b.path + "/log"
+    r = rt("--log", log, "run", "--bundle", b.path, b.id)
+    assert r.out == "CapEff:\t0000000000000020\n", r
+    assert any("warning" in x and "CAP_OF_TOMORROW" in x for x in lines_of(log)), lines_of(log)
+
+
+def test_paths_of_cgroups():
+    for path, place in (("/berth-must/deep/own", "/berth-must/deep/own"), ("berth-must/own", "/berth-must/own")):
+        b = Bundle("sleep", "1000")
+        b.linux["cgroupsPath"] = path
+        for _ in range(2):
+            b.create()
+            with open(CGROUP + place + "/cgroup.procs") as f:
+                assert f.read() == "%d\n" % b.pid, path
+            b.delete()
+            assert not os.path.exists(CGROUP + place)
+    for path in ("/a/../b", "/..", "..", "/a//../../b"):
+        b = Bundle("true")
+        b.linux["cgroupsPath"] = path
+        b.fails("cgroupsPath")
+    for d in ("/berth-must/deep", "/berth-must"):
+        os.rmdir(CGROUP + d)
+
+
+def test_a_listener_is_handed_over_once():
+    b = Bundle("true")
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    server.bind(b.path + "/agent")
+    server.listen(4)
+    server.settimeout(10)
+    b.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": b.path + "/agent",
+                          "syscalls": [{"names": ["sethostname"], "action": "SCMP_ACT_NOTIFY"}]}
+    b.create().start()
+    conn, _ = server.accept()
+    data, fds, flags, _ = socket.recv_fds(conn, 65536, 8)
+    assert data[:1] == b"{" and len(fds) == 1 and not flags & socket.MSG_CTRUNC, (data, fds)
+    while True:
+        more, late, _, _ = socket.recv_fds(conn, 65536, 8)
+        assert not late
+        if not more:
+            break
+        data += more
+    state = json.loads(data)
+    assert state["fds"] == ["seccompFd"] and "metadata" not in state or state["metadata"] == "", state
+    server.settimeout(0)
+    try:
+        server.accept()
+        assert False, "a second connection"
+    except BlockingIOError:
+        pass
+    os.close(fds[0])
+    b.delete()
 
 
 # --- features --------------------------------------------------------------------------------------------

@@ -239,7 +239,7 @@ def test_hooks_dir():
     with open(log) as f:
         lines = f.read().splitlines()
     os.unlink(log)
-    assert lines[:2] == ["createRuntime creating", "createContainer creating"] and lines[-1] == "poststop stopped", lines
+    assert lines[:2] == ["createRuntime created", "createContainer created"] and lines[-1] == "poststop stopped", lines
     assert [l.split()[0] for l in lines] == ["createRuntime", "createContainer", "poststart", "poststop"], lines
 
 

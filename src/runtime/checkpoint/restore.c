@@ -115,7 +115,7 @@ static int run_hooks(Restore *x, pid_t pid) {
 
         x->state->pid = pid;
         r = hooks_run(s, HOOK_PRESTART, x->state, STATUS_CREATED);
-        return r < 0 ? r : hooks_run(s, HOOK_CREATE_RUNTIME, x->state, STATUS_CREATING);
+        return r < 0 ? r : hooks_run(s, HOOK_CREATE_RUNTIME, x->state, STATUS_CREATED);
 }
 
 /* All is restored and stands still. From here on a killed restore can be deleted. */
