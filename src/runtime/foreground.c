@@ -190,6 +190,9 @@ int foreground_wait(pid_t pid, int master_fd, int notify_fd) {
         r = relay_loop(&l);
         if (l.restore)
                 (void) tcsetattr(STDIN_FILENO, TCSANOW, &l.saved);
+        /* Who says something and ends at once is not heard in the loop. */
+        if (l.notify >= 0)
+                (void) notify_receive(l.notify, 0);
         (void) safe_close(l.signals);
         (void) safe_close(l.master);
         (void) safe_close(l.notify);

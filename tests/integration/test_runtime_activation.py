@@ -88,6 +88,24 @@ def test_run_in_the_foreground_tells_readiness_only():
     assert host.recv(4096) == b"READY=1"
 
 
+def test_last_words_are_heard():
+    """Of a payload that has come and gone before anybody waits for it."""
+    host, path = listener()
+    env = {**os.environ, "NOTIFY_SOCKET": path}
+    b = notifier("READY=1", "0")
+    b.config["hooks"] = {"poststart": [{"path": "/bin/sleep", "args": ["sleep", "0.5"]}]}
+    b.save()
+    rt("run", "--bundle", b.path, b.id, env=env)
+    assert host.recv(4096) == b"READY=1"
+    quiet("run", "--detach", "--bundle", b.path, b.id, env=env)
+    assert b"READY=1" in host.recv(4096)
+    rt("delete", "--force", b.id)
+    quiet("create", "--bundle", b.path, b.id, env=env)
+    rt("start", b.id, env=env)
+    assert b"READY=1" in host.recv(4096)
+    rt("delete", "--force", b.id)
+
+
 def test_no_notify_socket_no_mount():
     b = Bundle()
     env = {k: v for k, v in os.environ.items() if k != "NOTIFY_SOCKET"}

@@ -207,10 +207,13 @@ int notify_await_ready(const State *st, int fd) {
         _cleanup_close_ int pidfd = state_pidfd(st);
         struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
 
+        if (pidfd < 0)
+                (void) notify_receive(fd, 0);
         while (pidfd >= 0) {
                 if (poll(p, 2, -1) < 0 && errno != EINTR)
                         return fail_errno(errno, "wait for readiness of \"%s\"", st->id);
-                if (p[0].revents && notify_receive(fd, st->pid))
+                /* Its last words may have come after the first of the two was looked at. */
+                if ((p[0].revents || p[1].revents) && notify_receive(fd, st->pid))
                         return 0;
                 if (p[1].revents)
                         return 0;
