@@ -40,6 +40,7 @@ typedef struct InitContext {
         const char *cgroup_mount, *rootfs;
         const int *source_fds;
         int channel_fd, listen_fd, console_fd;
+        int nodes_fd;   /* from device_nodes_make() */
         int cgroup_fd;  /* where it is born, or -EBADF */
         int helper_fd;  /* the parent's, not the child's */
         int mount_ns_fd; /* the mount namespace given by path, or -EBADF */

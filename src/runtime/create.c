@@ -33,6 +33,7 @@
 #include "foreground.h"
 #include "hooks.h"
 #include "kernel-call.h"
+#include "mounts/device-nodes.h"
 #include "mounts/mounts.h"
 #include "mounts/root-tree.h"
 #include "namespaces/clone-child.h"
@@ -524,6 +525,9 @@ static int open_resources(InitContext *c, const Spec *s) {
         }
         if (s->any_hook && (r = hook_files_open(s->hook_stdout, s->hook_stderr, &c->hook_files)) < 0)
                 return r;
+        c->nodes_fd = device_nodes_make(s);
+        if (c->nodes_fd < 0 && c->nodes_fd != -EBADF)
+                return c->nodes_fd;
         r = namespaces_open_mount(s, &c->mount_ns_fd);
         return r < 0 ? r : mounts_open_sources(s, c->state->bundle, (int **) &c->source_fds);
 }
@@ -532,9 +536,18 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, Star
         _cleanup_seccomp_ SeccompFilter filter = {};
         _cleanup_close_ int listen_fd = -EBADF, cgroup_fd = -EBADF;
         _cleanup_agent_ SeccompAgent agent = SECCOMP_AGENT_INIT;
-        InitContext c = { .options = o, .spec = &b->spec, .state = st, .filter = &filter, .agent = &agent,
-                          .rootfs = st->rootfs, .listen_fd = -EBADF, .console_fd = o->console_fd,
-                          .hook_files = HOOK_FILES_INIT, .cgroup_fd = -EBADF, .mount_ns_fd = -EBADF,
+        InitContext c = { .options = o,
+                          .spec = &b->spec,
+                          .state = st,
+                          .filter = &filter,
+                          .agent = &agent,
+                          .rootfs = st->rootfs,
+                          .listen_fd = -EBADF,
+                          .console_fd = o->console_fd,
+                          .hook_files = HOOK_FILES_INIT,
+                          .nodes_fd = -EBADF,
+                          .cgroup_fd = -EBADF,
+                          .mount_ns_fd = -EBADF,
                           .moved = u->scope.used,
                           .helper_fd = u->scope.used ? u->scope.helper.fd : -EBADF };
         int r;
@@ -584,6 +597,7 @@ static int create_in(const CreateOptions *o, Bundle *b, State *st, Undo *u, Star
                 return r;
         r = run_child(&c, st, u, ret_link);
         hook_files_done(&c.hook_files);
+        (void) safe_close(c.nodes_fd);
         return r;
 }
 

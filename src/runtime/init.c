@@ -175,7 +175,7 @@ static int build_root(void *userdata, int *ret_peer) {
         r = mounts_setup(&mounts);
         if (r < 0)
                 return r;
-        r = devices_setup(c->spec, root_fd);
+        r = devices_setup(c->spec, root_fd, c->nodes_fd);
         if (r < 0)
                 return r;
         r = setup_terminal(c, root_fd, ret_peer);
@@ -206,7 +206,7 @@ static int open_plain_root(InitContext *c) {
 
         if (root_fd < 0)
                 return root_fd;
-        if ((r = devices_setup(c->spec, root_fd)) < 0 || (r = run_host_hooks(c, root_fd)) < 0 ||
+        if ((r = devices_setup(c->spec, root_fd, -EBADF)) < 0 || (r = run_host_hooks(c, root_fd)) < 0 ||
             (r = sysctl_apply(c->spec)) < 0)
                 return r;
         return TAKE_FD(root_fd);

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 
 import bundle
 from bundle import Bundle, receive_fd, rt
@@ -213,3 +214,34 @@ def test_no_cgroup_at_all():
     assert not os.path.exists("%s/%s" % (bundle.CGROUP, b.id))
     assert b.sh("echo $$").out == "1\n"
     assert "not supported" in rt("--cgroup-manager", "disabled", "restore", "--bundle", b.path, b.id, check=1).err
+
+
+def test_devices_that_the_host_does_not_have_in_a_user_namespace():
+    for first in (0, 100000):
+        b = Bundle()
+        os.chmod(bundle.TOP, 0o711)
+        os.chmod(b.path, 0o711)
+        subprocess.run(["chown", "-hR", "%d:%d" % (first, first), b.rootfs], check=True)
+        b.linux["namespaces"].append({"type": "user"})
+        b.linux["uidMappings"] = b.linux["gidMappings"] = [{"containerID": 0, "hostID": first, "size": 65536}]
+        b.linux["devices"] = [{"path": "/dev/null", "type": "c", "major": 1, "minor": 3},
+                              {"path": "/dev/nothing", "type": "c", "major": 1, "minor": 3, "uid": 10, "gid": 11, "fileMode": 0o142},
+                              {"path": "/below/a/disk", "type": "b", "major": 7, "minor": 200},
+                              {"path": "/dev/queue", "type": "p", "fileMode": 0o600}]
+        b.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
+        r = b.sh("stat -c '%n %a %u %g %t %T' /dev/nothing /below/a/disk; test -p /dev/queue && echo pipe; echo x >/dev/nothing && echo written;"
+                 " cat /below/a/disk; grep -c devices /proc/self/mountinfo; ls /", check=None)
+        lines = r.out.split("\n")
+        assert lines[:4] == ["/dev/nothing 142 10 11 1 3", "/below/a/disk 666 0 0 7 c8", "pipe", "written"], r
+        assert "Operation not permitted" in r.err and lines[4] == "2" and "proc" in lines, r  # nothing is left of where they were made
+        b.linux["devices"][1]["uid"] = 70000
+        b.fails("its owner is not mapped")
+
+
+def test_links_of_procfs_are_not_covered():
+    link = bundle.TOP + "/link-to-cover-with"
+    os.symlink("x", link)
+    for destination in ("/proc/self", "/proc/self/exe", "/proc/mounts"):
+        b = Bundle("true")
+        b.config["mounts"].append({"destination": destination, "type": "bind", "source": link, "options": ["bind", "src-nofollow", "dest-nofollow"]})
+        b.fails("mount " + destination)

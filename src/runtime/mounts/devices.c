@@ -9,6 +9,7 @@
 #include "../../basic/str.h"
 #include "../error.h"
 #include "../kernel-call.h"
+#include "device-nodes.h"
 #include "mounts-legacy.h"
 #include "root-path.h"
 #include "root-tree.h"
@@ -57,13 +58,17 @@ int null_device_open(void) {
         return TAKE_FD(fd);
 }
 
-/* Where nodes cannot be made (user namespace, no CAP_MKNOD) the host's own node is bound. */
-static int bind_device(const SpecDevice *d, int parent_fd, const char *name) {
-        _cleanup_close_ int source = -EBADF, tree = -EBADF, file = -EBADF, target = -EBADF;
+/*
+ * Where nodes cannot be made (user namespace, no CAP_MKNOD) the host's own node is bound.
+ * @made_fd: one that was made for it, consumed; or -EBADF.
+ */
+static int bind_device(const SpecDevice *d, int made_fd, int parent_fd, const char *name) {
+        _cleanup_close_ int source = made_fd, tree = -EBADF, file = -EBADF, target = -EBADF;
         struct stat st;
         int r;
 
-        source = open(d->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (source < 0)
+                source = open(d->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (source < 0 || fstat(source, &st) < 0)
                 return fail_errno(errno, "device %s", d->path);
         if (!is_device(&st, d))
@@ -94,16 +99,17 @@ static bool is_plain_directory(const Spec *s) {
         return !spec_has_new(s, NS_MOUNT) && !root_tree_is_needed(s);
 }
 
-static int make_device(const Spec *s, const SpecDevice *d, int parent_fd, const char *name) {
+/* @made_fd: as for bind_device(). */
+static int make_device(const Spec *s, const SpecDevice *d, int made_fd, int parent_fd, const char *name) {
         _cleanup_close_ int fd = -EBADF;
         struct stat st, dir;
         bool made;
 
         if (s->ns[NS_USER].present && !S_ISFIFO(d->mode))
-                return bind_device(d, parent_fd, name);
+                return bind_device(d, made_fd, parent_fd, name);
         made = mknodat(parent_fd, name, d->mode, d->dev) >= 0;
         if (!made && errno == EPERM && !is_plain_directory(s))
-                return bind_device(d, parent_fd, name);
+                return bind_device(d, -EBADF, parent_fd, name);
         if (!made && errno != EEXIST)
                 return fail_errno(errno, "device %s", d->path);
         if (made && d->uid == 0 && d->gid == 0)
@@ -129,7 +135,8 @@ static bool is_listed(const Spec *s, const char *path) {
         return false;
 }
 
-static int make_listed(const Spec *s, int root_fd, const SpecDevice *d) {
+static int make_listed(const Spec *s, int root_fd, int nodes_fd, size_t index) {
+        const SpecDevice *d = &s->devices[index];
         _cleanup_close_ int parent = -EBADF;
         _cleanup_free_ char *dir = strdup(d->path);
         size_t n = strlen(d->path);
@@ -146,7 +153,7 @@ static int make_listed(const Spec *s, int root_fd, const SpecDevice *d) {
         parent = root_path_ensure(root_fd, isempty(dir) ? "/" : dir, true, 0);
         if (parent < 0)
                 return fail_errno(parent, "device %s", d->path);
-        return make_device(s, d, parent, slash + 1);
+        return make_device(s, d, device_nodes_open(nodes_fd, index), parent, slash + 1);
 }
 
 static bool dev_is_bound(const Spec *s) {
@@ -178,10 +185,11 @@ static int make_links(int dev_fd) {
 /**
  * devices_setup - the default devices and links below /dev, and those the spec lists. A /dev that is a bind
  * mount is the caller's own and left alone.
+ * @nodes_fd: from device_nodes_make(), or -EBADF.
  *
  * Return: 0, or -errno with a message.
  */
-int devices_setup(const Spec *s, int root_fd) {
+int devices_setup(const Spec *s, int root_fd, int nodes_fd) {
         _cleanup_close_ int dev_fd = -EBADF;
         mode_t saved;
         int r = 0;
@@ -196,9 +204,13 @@ int devices_setup(const Spec *s, int root_fd) {
         saved = umask(0);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(defaults); i++)
                 if (!is_listed(s, defaults[i].path))
-                        r = make_device(s, &defaults[i], dev_fd, defaults[i].path + strlen("/dev/"));
+                        r = make_device(s, &defaults[i], -EBADF, dev_fd, defaults[i].path + strlen("/dev/"));
+        if (r >= 0 && nodes_fd >= 0)
+                r = device_nodes_show(nodes_fd, root_fd);
         for (size_t i = 0; r >= 0 && i < s->n_devices; i++)
-                r = make_listed(s, root_fd, &s->devices[i]);
+                r = make_listed(s, root_fd, nodes_fd, i);
+        if (r >= 0 && nodes_fd >= 0)
+                device_nodes_hide(nodes_fd);
         (void) umask(saved);
         return r < 0 ? r : make_links(dev_fd);
 }

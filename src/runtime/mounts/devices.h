@@ -3,5 +3,5 @@
 
 #include "../spec/spec.h"
 
-int devices_setup(const Spec *s, int root_fd);
+int devices_setup(const Spec *s, int root_fd, int nodes_fd);
 int null_device_open(void);

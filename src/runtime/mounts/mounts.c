@@ -501,13 +501,30 @@ static unsigned long long target_resolve(const SpecMount *m) {
                                0;
 }
 
+/* The links of procfs are the kernel's words about processes: covered, they would be the image's. */
+static int refuse_proc_link(int fd) {
+        struct statfs fs;
+        struct stat st;
+
+        if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+                return negative_errno();
+        return S_ISLNK(st.st_mode) && fs.f_type == PROC_SUPER_MAGIC ? -ELOOP : 0;
+}
+
+static int open_nofollow(const MountContext *c, const SpecMount *m, RootPathKind kind) {
+        _cleanup_close_ int fd = root_path_ensure_last(c->root_fd, m->destination, kind);
+        int r = fd < 0 ? fd : refuse_proc_link(fd);
+
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
 /**
  * mount_open_target - O_PATH of a destination that exists.
  * @covered: it is yet to be mounted on; a link at its end is to be covered itself with dest-nofollow.
  */
 int mount_open_target(const MountContext *c, const SpecMount *m, bool covered) {
         if (m->dest_nofollow)
-                return root_path_ensure_last(c->root_fd, m->destination, ROOT_PATH_ANY);
+                return open_nofollow(c, m, ROOT_PATH_ANY);
         return root_path_open(c->root_fd, m->destination, covered ? target_resolve(m) : 0);
 }
 
@@ -539,8 +556,7 @@ static int place_symlink(const MountContext *c, const SpecMount *m, int link_fd)
 
 static int open_target(const MountContext *c, const SpecMount *m, bool directory) {
         if (m->dest_nofollow)
-                return root_path_ensure_last(c->root_fd, m->destination,
-                                             directory ? ROOT_PATH_DIRECTORY : ROOT_PATH_FILE);
+                return open_nofollow(c, m, directory ? ROOT_PATH_DIRECTORY : ROOT_PATH_FILE);
         return root_path_ensure(c->root_fd, m->destination, directory, target_resolve(m));
 }
 

@@ -37,12 +37,22 @@ static int write_map(pid_t pid, const char *file, const SpecIdMap *maps, size_t 
         return 0;
 }
 
+/** idmap_outside - what the id @inside of a user namespace with @maps is outside. Return: false if it has no
+ * such id. */
+bool idmap_outside(const SpecIdMap *maps, size_t n, uint32_t inside, uint32_t *ret) {
+        for (size_t i = 0; i < n; i++)
+                if (inside >= maps[i].inside && inside - maps[i].inside < maps[i].size) {
+                        *ret = maps[i].outside + (inside - maps[i].inside);
+                        return true;
+                }
+        return false;
+}
+
 /** idmap_contains - whether a user namespace with @maps has the id @inside. */
 bool idmap_contains(const SpecIdMap *maps, size_t n, uint32_t inside) {
-        for (size_t i = 0; i < n; i++)
-                if (inside >= maps[i].inside && inside - maps[i].inside < maps[i].size)
-                        return true;
-        return false;
+        uint32_t outside;
+
+        return idmap_outside(maps, n, inside, &outside);
 }
 
 static bool is_only(const SpecIdMap *maps, size_t n, uint32_t outside) {
