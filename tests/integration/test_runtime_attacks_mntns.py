@@ -280,7 +280,7 @@ def test_exec_never_lands_outside():
     # A container whose first process has gone, and whose pid is another's now, cannot be told by its mount namespace.
     b = shared("sleep", "1000").create().start()
     assert rt("exec", b.id, "readlink", "/proc/self/ns/mnt").out.strip() == inode("self", "mnt")
-    state = "%s/%s/state.json" % (ROOT, b.id)
+    state = "%s/%s/status" % (ROOT, b.id)
     with open(state) as f:
         text = f.read()
     assert '"pid":%d,' % b.pid in text

@@ -4,7 +4,7 @@ import os
 
 import bundle
 from harness import bed, timeout
-from rtdiff import case, cases_config, cases_files, cases_process, compare  # noqa: F401
+from rtdiff import case, cases_config, cases_files, cases_mountns, cases_process, compare  # noqa: F401
 from rtdiff.intended import INTENDED
 
 

@@ -13,11 +13,13 @@ class Case:
     fails: our error must match this expression, and nothing may be left behind; None: ours need not fail.
     sh: a script that runs after the probe in the container; its output is compared too.
     args: the program in place of the probe.
+    apart: the runtime is called in a mount namespace of its own, since the peers leave mounts there.
     """
 
-    def __init__(self, name, *changes, fails=None, sh="", args=None, options=(), terminal=False, stdin=b"", raw=None):
+    def __init__(self, name, *changes, fails=None, sh="", args=None, options=(), terminal=False, stdin=b"", raw=None,
+                 apart=False):
         self.name, self.changes, self.fails, self.sh, self.args = name, changes, fails, sh, args
-        self.options, self.terminal, self.stdin, self.raw = options, terminal, stdin, raw
+        self.options, self.terminal, self.stdin, self.raw, self.apart = options, terminal, stdin, raw, apart
         self.group = name.split("/")[0]
         assert all(c.name != name for c in CASES), name
         CASES.append(self)

@@ -39,6 +39,10 @@ INTENDED = [
 
     ("userns/without pid", "exit", "^0", "podman --pid=host in a user namespace: the host's /proc is bound"),
 
+    # --- a mount namespace that is shared is not mounted in
+    ("mountns/*", "mount:*", "^None$", "the root is a tree of its own; the peers leave these mounts to all in the namespace"),
+    ("mountns/none, read-only", "exit", "^1", "the peers leave the root writable"),
+
     # --- done better
     ("tmpfs/option rnoatime", "mount:/t", " rw,noatime ", "runc ignores it, crun refuses it"),
     ("tmpfs/option rstrictatime", "mount:/t", " rw private", "runc ignores it, crun refuses it"),

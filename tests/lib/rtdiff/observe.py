@@ -73,6 +73,8 @@ class Run:
 
     def run(self):
         cmd = [self.runtime, "--root", self.state, "run", "--bundle", self.top, *self.case.options, self.id]
+        if self.case.apart:
+            cmd = ["unshare", "--mount", "--propagation", "private", *cmd]
         if self.case.terminal:
             return self.run_on_terminal(cmd)
         try:
