@@ -124,6 +124,9 @@ int create_check(const Spec *s, const CreateOptions *o) {
         const char *domain;
         int r;
 
+        if (o->no_pivot && !spec_has_new(s, NS_MOUNT))
+                return fail_text(EINVAL,
+                                 "--no-pivot: unable to use no-pivot without a private MNT namespace");
         if (!s->has_process)
                 return fail_text(EINVAL, "config.json: process: expected an object");
         if ((s->hostname || s->domainname) && !s->ns[NS_UTS].present)

@@ -237,7 +237,7 @@ static int setup_root(InitContext *c, int *ret_peer) {
         if (!spec_has_new(c->spec, NS_MOUNT))
                 return setup_shared_root(c, ret_peer);
         root_fd = build_root(c, ret_peer);
-        return root_fd < 0 ? root_fd : rootfs_enter(c->spec, root_fd, !c->options->no_pivot);
+        return root_fd < 0 ? root_fd : rootfs_enter(c->spec, root_fd, c->rootfs, !c->options->no_pivot);
 }
 
 static void end_by_signal(int sig) {

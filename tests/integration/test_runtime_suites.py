@@ -6,7 +6,7 @@ import pty
 import subprocess
 
 import bundle
-from bundle import ROOT, RUNTIME, Bundle, rt
+from bundle import ROOT, RUNTIME, Bundle, ns_without, rt
 from harness import Pty, wait_for
 
 
@@ -170,3 +170,32 @@ def test_lines_of_a_terminal_that_go_to_a_pipe():
     p = Pty(RUNTIME, "--root", ROOT, "run", "--bundle", b.path, b.id)
     p.expect(r"/dev/pts/0\r\ntwo\r\n")
     assert p.wait() == 0
+
+
+def test_without_pivot_no_bare_view_of_the_kernel_is_left():
+    """Who has seen the host's proc in its mount namespace may mount one that nothing masks."""
+    script = "unshare -mrpf sh -c 'mount -t %s none /tmp && echo bare'"
+    for kind in ("proc", "sysfs"):
+        for propagation in (None, "rshared"):
+            b = Bundle("sh", "-c", script % kind + "; grep -c ' / / ' /proc/self/mountinfo")
+            for s in ("bounding", "permitted", "effective"):
+                b.process["capabilities"][s] = b.process["capabilities"][s] + ["CAP_SETFCAP", "CAP_SYS_ADMIN"]
+            if propagation:
+                b.linux["rootfsPropagation"] = propagation
+            b.save()
+            before = mounts_of_the_host()
+            r = rt("run", "--no-pivot", "--bundle", b.path, b.id, check=None)
+            assert "bare" not in r.out and ("denied" in r.err or "not permitted" in r.err), r
+            # It is only we who lose them.
+            assert mounts_of_the_host() == before
+            b.gone()
+    b = Bundle("true")
+    ns_without(b, "mount")
+    b.save()
+    r = rt("run", "--no-pivot", "--bundle", b.path, b.id, check=1)
+    assert "unable to use no-pivot without a private MNT namespace" in r.err, r
+
+
+def mounts_of_the_host():
+    with open("/proc/self/mountinfo") as f:
+        return [line.split()[4] for line in f]

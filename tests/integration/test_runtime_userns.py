@@ -359,7 +359,7 @@ def test_idmap_that_cannot_be():
     b = MappedBundle()
     volume(b, "vol", "bind", mappings=[(0, FIRST, 10)])
     del b.config["mounts"][-1]["gidMappings"]
-    b.fails("mounts: /vol: uidMappings and gidMappings go together only")
+    b.fails("mounts: invalid mount /vol: uidMappings and gidMappings go together only")
     b = MappedBundle()
     b.config["mounts"].append({"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["idmap"]})
-    b.fails("mounts: /mnt: id mappings are for bind mounts only")
+    b.fails("mounts: invalid mount /mnt: id mappings are for bind mounts only")

@@ -7,6 +7,7 @@
 #include "../../basic/str.h"
 #include "../error.h"
 #include "../kernel-call.h"
+#include "hide-host.h"
 #include "mount-label.h"
 #include "mounts-legacy.h"
 #include "root-path.h"
@@ -262,19 +263,24 @@ static int enter_by_pivot(const Spec *s, int root_fd) {
 }
 
 /* For a host whose root cannot be pivoted away (initramfs). */
-static int enter_by_move(int root_fd) {
+static int enter_by_move(const Spec *s, int root_fd, const char *path) {
+        int r = hide_host_views(path, s->rootfs_propagation == MS_SHARED);
+
+        if (r < 0)
+                return r;
         if (fchdir(root_fd) < 0 || sys_mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
             chdir("/") < 0)
                 return fail_errno(errno, "move the root file system");
         return 0;
 }
 
-/** rootfs_enter - make @root_fd the root of this mount namespace, with nothing of the host's left behind. */
-int rootfs_enter(const Spec *s, int root_fd, bool pivot) {
+/** rootfs_enter - make @root_fd, which is at @path, the root of this mount namespace, with nothing of the
+ * host's in sight. */
+int rootfs_enter(const Spec *s, int root_fd, const char *path, bool pivot) {
         unsigned long recursive = s->rootfs_propagation_recursive ? MS_REC : 0;
         int r;
 
-        r = pivot ? enter_by_pivot(s, root_fd) : enter_by_move(root_fd);
+        r = pivot ? enter_by_pivot(s, root_fd) : enter_by_move(s, root_fd, path);
         if (r < 0)
                 return r;
         if ((s->rootfs_propagation == MS_SHARED || s->rootfs_propagation == MS_UNBINDABLE) &&

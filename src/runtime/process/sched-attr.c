@@ -107,9 +107,15 @@ static int apply_scheduler(json_object *o) {
         }
         attr.nice = (int32_t) nice;
         attr.priority = (uint32_t) priority;
-        if (syscall(SYS_sched_setattr, 0, &attr, 0) < 0)
-                return fail_errno(errno, "set process.scheduler");
-        return 0;
+        if (syscall(SYS_sched_setattr, 0, &attr, 0) >= 0)
+                return 0;
+        /* The kernel has one answer for both. */
+        if (errno == EPERM && streq(policy, "SCHED_DEADLINE"))
+                return fail_text(
+                                EPERM,
+                                "set process.scheduler: not permitted: there is no CAP_SYS_NICE, or this "
+                                "process scheduler can't be used together with AllowedCPUs: it needs all CPUs");
+        return fail_errno(errno, "set process.scheduler");
 }
 
 static int apply_io_priority(json_object *o) {

@@ -46,14 +46,18 @@ static int parse_mount(json_object *o, SpecMount *m) {
                 return fail_text(EINVAL, "config.json: mounts: %s: a bind mount needs a source",
                                  m->destination);
         if (!m->bind && !m->remount && isempty(m->type))
-                return fail_text(EINVAL, "config.json: mounts: %s: expected a type", m->destination);
+                return fail_text(EINVAL, "config.json: mounts: invalid mount %s: expected a type",
+                                 m->destination);
         if ((m->n_uid_maps > 0) != (m->n_gid_maps > 0))
-                return fail_text(EINVAL,
-                                 "config.json: mounts: %s: uidMappings and gidMappings go together only",
-                                 m->destination);
+                return fail_text(
+                                EINVAL,
+                                "config.json: mounts: invalid mount %s: uidMappings and gidMappings go together only",
+                                m->destination);
         if (m->idmap && !m->bind)
-                return fail_text(EINVAL, "config.json: mounts: %s: id mappings are for bind mounts only",
-                                 m->destination);
+                return fail_text(
+                                EINVAL,
+                                "config.json: mounts: invalid mount %s: id mappings are for bind mounts only",
+                                m->destination);
         if (m->remount) {
                 m->source = strempty(m->source);
                 m->type = strempty(m->type);
