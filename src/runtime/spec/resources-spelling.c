@@ -58,7 +58,7 @@ static const char *spelling(const char *key) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(known); i++)
-                if (strcasecmp(known[i], key) == 0)
+                if (((known[i][0] ^ key[0]) & ~0x20) == 0 && strcasecmp(known[i], key) == 0)
                         return known[i];
         return key;
 }
@@ -122,8 +122,11 @@ int resources_fold_case(json_object *from, json_object **ret) {
         return 0;
 }
 
-/* Device rules are many, and checked field by field. */
 static bool is_spelled_well(json_object *o) {
+        if (json_object_is_type(o, json_type_array))
+                for (size_t i = 0; i < json_object_array_length(o); i++)
+                        if (!is_spelled_well(json_object_array_get_idx(o, i)))
+                                return false;
         if (!json_object_is_type(o, json_type_object))
                 return true;
         json_object_object_foreach(o, key, value) {
