@@ -6,6 +6,7 @@ import os
 import bundle
 import falseproc
 from bundle import Bundle, rt
+from checkpoint import Subject
 from harness import needs, run, skip, timeout, wait_for
 
 ENABLED = "/sys/module/apparmor/parameters/enabled"
@@ -87,6 +88,26 @@ def test_a_profile_that_is_not_loaded_leaves_nothing():
     b.delete()
 
 
+@needs("vm", "criu")
+@timeout(200)
+def test_profile_of_a_restored_container():
+    need_apparmor()
+    for options, expected in (((), "berth-test"), (("--lsm-profile", "apparmor:berth-other"), "berth-other")):
+        b = Subject()
+        b.process["apparmorProfile"] = "berth-test"
+        b.up()
+        wait_for(lambda: b.count() >= 3)
+        b.checkpoint()
+        b.reap()
+        before = b.count()
+        b.restore(*options)
+        wait_for(lambda: b.count() > before)
+        assert b.proc("attr/current") == expected + " (enforce)\n"
+        # What config.json says of the container holds for what comes new.
+        assert rt("exec", b.id, "cat", "/proc/self/attr/current").out == "berth-test (enforce)\n"
+        b.delete()
+
+
 # --- attacks ----------------------------------------------------------------------------------------------
 
 @needs("vm")
@@ -120,6 +141,38 @@ def test_exec_into_a_container_with_a_false_proc():
         assert rt("exec", b.id, "cat", "/true/self/attr/current").out == "berth-other (enforce)\n"
         assert rt("exec", "--apparmor", "berth-test", b.id, "cat", "/true/self/attr/current").out == "berth-test (enforce)\n"
         assert falseproc.written(b.rootfs + "/false") == []
+
+
+def check_without_private_proc(profile, shown):
+    """With the visible /proc alone: the true one is good enough, no other is."""
+    b = falseproc.without_private_proc(confined("sh", "-c", "echo ran; cat /proc/self/attr/current 2>&1", profile=profile))
+    assert shown in b.run(check=None).out
+    for b, tree in falseproc.bundles(lambda: confined("echo", "ran", profile=profile)):
+        r = falseproc.without_private_proc(b).run(check=None)
+        assert r.code == 1 and not r.out and "cannot be applied" in r.err, (tree, r)
+        assert falseproc.written(tree) == []
+    for target, source in COVERS:
+        b = confined("cat", "/true/self/attr/current", profile=profile)
+        falseproc.cover(b, target, source)
+        r = falseproc.without_private_proc(b).run(check=None)
+        assert shown in r.out or r.code == 1, (target, r)
+        assert falseproc.untouched(b), target
+    with falseproc.hostile(confined(profile=profile), falseproc.without_private_proc) as b:
+        for options in ((), ("--apparmor", profile)):
+            r = rt("exec", *options, b.id, "echo", "ran", check=255)
+            assert not r.out and "cannot be applied" in r.err, r
+        assert falseproc.written(b.rootfs + "/false") == []
+
+
+@needs("vm")
+@timeout(200)
+def test_no_profile_lands_in_the_visible_proc_if_it_is_false():
+    need_apparmor()
+    check_without_private_proc("berth-other", "berth-other (enforce)")
+
+
+def test_unconfined_is_not_written_to_the_visible_proc_if_it_is_false():
+    check_without_private_proc("unconfined", "ran")
 
 
 def test_unconfined_is_not_written_to_a_false_proc():

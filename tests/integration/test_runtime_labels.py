@@ -2,10 +2,13 @@
 """SELinux labels in a kernel that has them, and attacks on how they are set. Debian's own AppArmor: ..._apparmor.py."""
 import json
 import os
+import socket
+import subprocess
 import sys
 
 import bundle
 import falseproc
+import outer_filter
 import selinux
 from attackers import with_python
 from bundle import TOP, Bundle, ns_without, rt
@@ -28,9 +31,9 @@ def teardown():
     bundle.end_tests()
 
 
-def labeled(*args, process=ONE, files=FILES):
+def labeled(*args, process=ONE, files=FILES, new=Bundle):
     """A bundle whose process and new file systems have a label; so have the files of its root and where it writes."""
-    b = Bundle(*args)
+    b = new(*args)
     b.process["selinuxLabel"] = process
     b.linux["mountLabel"] = files
     with open(b.path + "/out", "w"):
@@ -159,6 +162,55 @@ def test_context_among_the_options_of_a_mount():
     root = "/proc/%d/root" % b.pid
     assert [selinux.label_of(root + "/m%d" % i) for i in range(4)] == [mine, mine, selinux.label("container_file_t", "s0:c3"), mine]
     assert os.stat(root + "/m3").st_mode & 0o777 == 0o700
+    b.delete()
+
+
+@needs("vm", "selinux")
+@timeout(60)
+def test_labels_without_the_new_mount_interface():
+    """mount(2) takes the label in quotes, and that of the queues is set by the descriptor all the same."""
+    selinux.enforce(False)
+    b = labeled("sh", "-c", "echo ready; sleep 1000")
+    b.config["mounts"].append({"destination": "/mine", "type": "tmpfs", "source": "x",
+                               "options": ['context="%s"' % selinux.label("container_file_t", "s0:c3,c4")]})
+    b.save()
+    with open(b.path + "/out", "ab") as out:
+        subprocess.run([sys.executable, os.path.abspath(outer_filter.__file__), outer_filter.MOUNT_API, bundle.RUNTIME, "--root",
+                        bundle.ROOT, "create", "--bundle", b.path, "--pid-file", b.path + "/pid", b.id],
+                       stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=100, check=True)
+    with open(b.path + "/pid") as f:
+        b.pid = int(f.read())
+    rt("start", b.id)
+    root = "/proc/%d/root" % b.pid
+    for p in ("/dev", "/dev/shm", "/dev/pts", "/dev/mqueue", "/sys/firmware"):
+        assert selinux.label_of(root + p) == FILES, p
+    assert selinux.label_of(root + "/mine") == selinux.label("container_file_t", "s0:c3,c4")
+    b.delete()
+
+
+@needs("vm", "selinux")
+@timeout(60)
+def test_terminal_of_a_confined_payload():
+    """Its terminal is one of the container's own devpts, labeled as that."""
+    selinux.enforce(True)
+    b = labeled("sh", "-c", "tty; echo typed >/dev/console; echo typed >/dev/tty; cat %s; sleep 1000" % CURRENT)
+    b.process["terminal"] = True
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(b.path + "/console")
+    listener.listen(2)
+    b.create("--console-socket", b.path + "/console")
+    master = bundle.receive_fd(listener.accept()[0])
+    rt("start", b.id)
+    data = bundle.read_until(master, ONE.encode())
+    assert data.startswith(b"/dev/") and data.count(b"typed") == 2, data
+    console = "/proc/%d/root/dev/console" % b.pid
+    assert selinux.label_of(console) == FILES, selinux.label_of(console)
+    path = process_file(b, terminal=True, args=["sh", "-c", "tty; cat " + CURRENT])
+    rt("exec", "--process", path, "--console-socket", b.path + "/console", "--detach", "--pid-file", b.path + "/epid", b.id)
+    master = bundle.receive_fd(listener.accept()[0])
+    assert b"/dev/" in bundle.read_until(master, ONE.encode())
+    with open(b.path + "/epid") as f:
+        os.waitpid(int(f.read()), 0)
     b.delete()
 
 
@@ -299,6 +351,30 @@ def test_exec_into_a_container_with_a_false_proc():
         r = rt("exec", b.id, "cat", "/true/self/attr/current")
         assert words(r.out) == [ONE], r
         assert words(rt("exec", "--process-label", OTHER, b.id, "cat", "/true/self/attr/current").out) == [OTHER]
+        assert falseproc.written(b.rootfs + "/false") == []
+
+
+@needs("vm", "selinux")
+@timeout(200)
+def test_no_label_lands_in_the_visible_proc_if_it_is_false():
+    """Where no procfs of our own can be made: the true one is good enough, no other is."""
+    selinux.enforce(False)
+    b = falseproc.without_private_proc(labeled())
+    assert words(b.sh("cat " + CURRENT).out) == [ONE]
+    for b, tree in falseproc.bundles(lambda: labeled("echo", "ran")):
+        r = falseproc.without_private_proc(b).run(check=None)
+        assert r.code == 1 and not r.out and "cannot be applied" in r.err, (tree, r)
+        assert falseproc.written(tree) == []
+    for target, source in falseproc.COVERS:
+        b = labeled("cat", "/true/self/attr/current")
+        falseproc.cover(b, target, source)
+        r = falseproc.without_private_proc(b).run(check=None)
+        assert words(r.out) == [ONE] or r.code == 1, (target, r)
+        assert falseproc.untouched(b), target
+    with falseproc.hostile(labeled(), falseproc.without_private_proc) as b:
+        for options in ((), ("--process-label", OTHER)):
+            r = rt("exec", *options, b.id, "echo", "ran", check=255)
+            assert not r.out and "cannot be applied" in r.err, r
         assert falseproc.written(b.rootfs + "/false") == []
 
 

@@ -3,8 +3,8 @@
 import contextlib
 import os
 
-from bundle import rt
-from harness import wait_for
+from bundle import TOP
+from harness import run, wait_for
 
 FILES = ("self/attr/apparmor/exec", "self/attr/exec", "self/attr/current", "self/attr/keycreate", "self/oom_score_adj",
          "thread-self/attr/exec", "thread-self/attr/apparmor/exec")
@@ -64,17 +64,31 @@ def untouched(b):
     return os.stat(b.path + "/covered").st_size == 0 and written(b.path + "/directory") == []
 
 
+def without_private_proc(b):
+    """A user namespace in the host's pid namespace may not mount a procfs: nothing is left to write through but
+    the /proc that is there, which is refused when it is not the kernel's."""
+    b.linux["namespaces"] = [n for n in b.linux["namespaces"] if n["type"] != "pid"] + [{"type": "user"}]
+    for key in ("uidMappings", "gidMappings"):
+        b.linux[key] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    # A write must fail for what the file is, not for whose it is.
+    run("chown", "-R", "100000:100000", b.path)
+    for d in (b.path, TOP):
+        os.chmod(d, 0o755)
+    return b
+
+
 @contextlib.contextmanager
-def hostile(b):
+def hostile(b, change=lambda b: b):
     """A running container whose first process has replaced its /proc by the tree /false."""
     make(b.rootfs + "/false")
+    change(b)
     for name in ("bounding", "effective", "permitted"):
         b.process["capabilities"][name] += ["CAP_SYS_ADMIN"]
     _true_proc(b)
     b.process["args"] = ["sh", "-c", "mount -o bind /false /proc && echo ready; sleep 1000"]
     b.create().start()
     wait_for(lambda: "ready" in b.out())
-    assert "apparmor" in rt("exec", b.id, "ls", "/proc/self/attr").out
+    assert os.path.isfile("/proc/%d/root/proc/thread-self/attr/apparmor/exec" % b.pid)
     try:
         yield b
     finally:
