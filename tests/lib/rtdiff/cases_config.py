@@ -24,7 +24,7 @@ bad("config/null", "config.json", raw=lambda t: "null")
 bad("config/byte order mark", "JSON", raw=lambda t: "\ufeff" + t)
 bad("config/comment", "JSON", raw=lambda t: "/* x */" + t)
 bad("config/deep", "JSON", raw=lambda t: t[:-1] + ', "x": ' + "[" * 100000 + "]" * 100000 + "}")
-for field, value in (("process", []), ("process.args", "true"), ("process.args", [1]), ("process.env", "A=1"), ("process.cwd", 7),
+for field, value in (("process", []), ("process.args", "true"), ("process.args", [{}]), ("process.env", "A=1"), ("process.cwd", 7),
                      ("process.user", 0), ("process.terminal", "no"), ("process.noNewPrivileges", "no"), ("process.rlimits", {}),
                      ("process.apparmorProfile", 1), ("root", "rootfs"), ("root.path", 5), ("hostname", 5), ("domainname", []),
                      ("mounts", {}), ("mounts", ["x"]), ("mounts.0.destination", 5), ("mounts.0.type", 5), ("mounts.0.source", []),

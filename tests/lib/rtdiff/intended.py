@@ -37,6 +37,8 @@ INTENDED = [
     ("program/no PATH", "exit", "^0", "execvp() has a default path"),
     ("seccomp/default errno", "exit", "^139", "no system call of ours comes after the filter but execve()"),
 
+    ("userns/device", "dev:/dev/mine", "^21b6", "as without a user namespace, where no fileMode is 0666; crun gives it to nobody then"),
+    ("userns/device", "mount:/dev/mine", r"^/0 of tmpfs\(devices\) rw,nosuid,noexec,", "made apart with the rights of the host; nothing there is a program"),
     ("userns/without pid", "exit", "^0", "podman --pid=host in a user namespace: the host's /proc is bound"),
 
     # --- a mount namespace that is shared is not mounted in
