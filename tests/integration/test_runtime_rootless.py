@@ -359,6 +359,7 @@ def test_limits_need_a_cgroup():
     b = UserBundle()
     b.linux["resources"] = {"pids": {"limit": 10}}
     b.fails("config.json asks for linux.resources.pids, and the cgroup")
+    b.fails("cannot set pids limit: container could not join or create cgroup: ")
     b.fails("permission denied", "--rootless", "false")
     b.linux["resources"] = {"pids": {"limit": 10.5}}
     b.fails("linux.resources.pids.limit: expected a number")
@@ -368,6 +369,7 @@ def test_limits_need_a_cgroup():
     b.fails("permission denied", "--rootless", "false")
     b.linux["cgroupsPath"] = "/nobodys/cgroup"
     b.fails("config.json asks for linux.cgroupsPath, and the cgroup /nobodys/cgroup is not delegated to this user")
+    b.fails("unable to apply cgroup configuration: create cgroup /nobodys: permission denied")
 
 
 def in_user_cgroup(f):

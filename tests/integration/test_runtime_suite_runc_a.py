@@ -366,3 +366,14 @@ def test_updated_io_weights_of_a_scope_are_exact():
         with open(CGROUP + "/machine.slice/%s/%s" % (b.unit, name)) as f:
             assert f.read().splitlines()[0] == value, name
     b.delete()
+
+
+def test_ptmx_where_no_device_can_be_made():
+    b = Bundle("stat", "-L", "-c", "%a %u:%g %t:%T", "/dev/ptmx")
+    b.linux["devices"] = [{"path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2}]
+    assert b.run().out == "666 0:0 5:2\n"
+    b.linux["namespaces"].append({"type": "user"})
+    b.linux["uidMappings"] = b.linux["gidMappings"] = [{"containerID": 0, "hostID": 300000, "size": 65536}]
+    run("chown", "-R", "300000:300000", b.path)
+    os.chmod(bundle.TOP, 0o755)
+    assert b.run().out == "666 0:0 5:2\n"

@@ -231,6 +231,11 @@ static int get_cache(void *userdata, const char *key, uint64_t value) {
         return streq(key, "file") ? set_u64(userdata, "cache", value) : 0;
 }
 
+/* Only what has happened: callers look for the word "oom" among the lines. */
+static int add_event_count(void *userdata, const char *key, uint64_t value) {
+        return value > 0 ? set_u64(userdata, key, value) : 0;
+}
+
 static int add_memory(int cgroup, json_object *data) {
         json_object *memory = new_in(data, "memory"), *raw, *events;
         MemoryUse own = read_memory_use(cgroup, "memory"), swap = read_memory_use(cgroup, "memory.swap");
@@ -256,7 +261,7 @@ static int add_memory(int cgroup, json_object *data) {
                 return -ENOMEM;
         r = for_each_key(cgroup, "memory.stat", add_key, raw);
         if (r >= 0)
-                r = for_each_key(cgroup, "memory.events", add_key, events);
+                r = for_each_key(cgroup, "memory.events", add_event_count, events);
         return r < 0 ? r : add_pressure(cgroup, "memory.pressure", memory);
 }
 

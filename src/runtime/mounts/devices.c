@@ -175,6 +175,13 @@ static bool dev_is_mounted(int root_fd, int dev_fd) {
         return fstat(root_fd, &root) >= 0 && fstat(dev_fd, &dev) >= 0 && root.st_dev != dev.st_dev;
 }
 
+/* Where the host's node would have to be bound, which need not even be one, the link to the container's own
+ * terminals is meant. */
+static bool is_own_ptmx(const Spec *s, const SpecDevice *d) {
+        return s->ns[NS_USER].present && streq(d->path, "/dev/ptmx") && S_ISCHR(d->mode) &&
+               d->dev == SMALL_DEV(5, 2);
+}
+
 static int make_links(int dev_fd) {
         for (size_t i = 0; i < ELEMENTSOF(links); i++)
                 if (symlinkat(links[i].target, dev_fd, links[i].name) < 0 && errno != EEXIST)
@@ -208,7 +215,8 @@ int devices_setup(const Spec *s, int root_fd, int nodes_fd) {
         if (r >= 0 && nodes_fd >= 0)
                 r = device_nodes_show(nodes_fd, root_fd);
         for (size_t i = 0; r >= 0 && i < s->n_devices; i++)
-                r = make_listed(s, root_fd, nodes_fd, i);
+                if (!is_own_ptmx(s, &s->devices[i]))
+                        r = make_listed(s, root_fd, nodes_fd, i);
         if (r >= 0 && nodes_fd >= 0)
                 device_nodes_hide(nodes_fd);
         (void) umask(saved);

@@ -205,6 +205,7 @@ static int first_limit(const Spec *s, const char **ret) {
 int rootless_cgroup_refusal(const Spec *s, const char *path, int error) {
         _cleanup_free_ char *cause = strdup(fail_message());
         const char *limit;
+        bool asked;
         int r;
 
         if (error != -EPERM && error != -EACCES && error != -EROFS)
@@ -216,10 +217,14 @@ int rootless_cgroup_refusal(const Spec *s, const char *path, int error) {
                 return 0;
         if (!cause)
                 return -ENOMEM;
+        asked = !isempty(s->cgroups_path);
         return fail_text(
                         error,
-                        "%s (config.json asks for linux.%s%s, and the cgroup %s is not delegated to this user)",
-                        cause, limit ? "resources." : "cgroupsPath", limit ? limit : "", path);
+                        "%s%s%s: %s (config.json asks for linux.%s%s, and the cgroup %s is not delegated to "
+                        "this user)",
+                        asked ? "unable to apply cgroup configuration" : "cannot set ", asked ? "" : limit,
+                        asked ? "" : " limit: container could not join or create cgroup", cause,
+                        limit ? "resources." : "cgroupsPath", limit ? limit : "", path);
 }
 
 /**

@@ -60,15 +60,19 @@ int systemd_scope_begin(SystemdScope *x, bool keep) {
         return scope_helper_start(x->user, &x->helper);
 }
 
-/* What somebody has left frozen where the scope's cgroup will be is no place to start in. A user's manager
- * has its slices elsewhere. */
-static int check_place(const ScopeName *n) {
+/* What somebody has left frozen where the scope's cgroup will be is no place to start in. */
+static int check_place(const ScopeName *n, bool user) {
+        _cleanup_free_ char *below = NULL, *path = NULL;
         _cleanup_close_ int fd = -EBADF;
-        _cleanup_free_ char *path = NULL;
-        int r = scope_name_cgroup(n->slice, n->unit, &path);
+        unsigned uid = (unsigned) geteuid();
+        int r = scope_name_cgroup(n->slice, n->unit, &below);
 
         if (r < 0)
                 return r;
+        path = user ? str_printf("/user.slice/user-%u.slice/user@%u.service%s", uid, uid, below)
+                    : TAKE_PTR(below);
+        if (!path)
+                return -ENOMEM;
         fd = cgroup_open(path);
         if (fd >= 0 && cgroup_is_frozen(fd) > 0)
                 return fail_text(EBUSY, "container's cgroup unexpectedly frozen: %s", path);
@@ -81,8 +85,8 @@ int systemd_scope_name(SystemdScope *x, const Spec *s, State *st) {
         int r;
 
         r = scope_name_parse(s->cgroups_path, st->id, x->user, &n);
-        if (r >= 0 && !x->user)
-                r = check_place(&n);
+        if (r >= 0)
+                r = check_place(&n, x->user);
         if (r < 0)
                 return r;
         st->scope_user = x->user;
