@@ -9,7 +9,7 @@ import subprocess
 
 import bundle
 from bundle import CGROUP, ROOT, RUNTIME, ns_without, read_until, receive_fd, rt
-from checkpoint import COUNT, Subject, criu_version, network_works, profile, same
+from checkpoint import COUNT, IDLE, Subject, criu_version, network_works, profile, same
 from harness import needs, run, systemctl, wait_for
 
 
@@ -293,18 +293,26 @@ def test_terminal():
 
 
 def test_leave_running():
-    b = Subject().up()
-    wait_for(lambda: b.count() >= 2)
+    # It writes when told to: a file that is open at the checkpoint would be another one at the restore.
+    b = Subject("i=0; trap 'i=$((i+1)); echo $i >/tmp/count' USR1; " + IDLE).up()
+
+    def tick():
+        n = b.count()
+        os.kill(b.pid, signal.SIGUSR1)
+        wait_for(lambda: b.count() > n)
+        return b.count()
+
+    wait_for(lambda: int(b.proc("status").split("SigCgt:")[1].split()[0], 16) & 1 << signal.SIGUSR1 - 1)
+    assert tick() == 1
     b.checkpoint("--leave-running")
     assert b.state()["status"] == "running" and b.state()["pid"] == b.pid
-    n = b.count()
-    wait_for(lambda: b.count() > n)
+    assert tick() == 2 and tick() == 3
     assert os.path.exists(b.images + "/inventory.img")
     rt("delete", "--force", b.id)
     b.reap()
+    os.unlink(b.rootfs + "/tmp/count")
     b.restore()
-    n = b.count()
-    wait_for(lambda: b.count() > n)
+    assert tick() == 2, "it goes on from the checkpoint"
     b.delete()
 
 
@@ -416,7 +424,11 @@ def test_network_namespace_by_path():
 
 def check_joined(kinds):
     """As in a pod: another container has made these namespaces."""
-    pod = Subject("hostname pod; sleep 1000 & while :; do wait; done").up()     # it reaps orphans
+    pod = Subject("hostname pod; sleep 1000 & while :; do wait; done")     # it reaps orphans
+    if "time" in kinds:
+        pod.linux["namespaces"].append({"type": "time"})
+        pod.linux["timeOffsets"] = {"monotonic": {"secs": 1000000}}
+    pod.up()
     b = Subject()
     ns_without(b, *kinds)
     if "uts" in kinds:
@@ -442,6 +454,10 @@ def test_joined_network_ipc_and_uts():
 
 def test_joined_pid_namespace():
     check_joined(["pid"])
+
+
+def test_joined_time_namespace():
+    check_joined(["time"])
 
 
 def test_life_after_restore():

@@ -2,15 +2,14 @@
 """Options of berth-runtime checkpoint and restore that say what may be outside: without them it fails, with them it works."""
 import os
 import pty
-import select
 import socket
 import subprocess
 import tempfile
 
 import bundle
 from bundle import ROOT, RUNTIME, ns_without, read_until, rt
-from checkpoint import COUNT, Subject
-from harness import needs, run, wait_for
+from checkpoint import COUNT, IDLE, Subject, profile, same
+from harness import needs, wait_for
 
 
 def setup():
@@ -100,29 +99,32 @@ def test_terminal_of_the_caller():
 
 def test_shell_job():
     """A terminal of the host that the container has opened by itself becomes that of whoever restores it."""
-    b = python("import os\nfd = os.open(os.ttyname(0), os.O_RDWR)\nwhile True: os.write(fd, b'got ' + os.read(fd, 100))")
+    first, slave = pty.openpty()
+    b = python("import os\nfd = os.open('%s', os.O_RDWR)\nwhile True: os.write(fd, b'got ' + os.read(fd, 100))" % os.ttyname(slave))
     b.config["mounts"] = [m if m["destination"] != "/dev/pts" else
                           {"destination": "/dev/pts", "type": "bind", "source": "/dev/pts", "options": ["bind"]} for m in b.config["mounts"]]
     b.save()
-    master, _ = start_on_terminal(b, ["run"])
-    os.write(master, b"one\n")
-    read_until(master, b"got one\r\n")
+    # A pipe may become anything; the terminal is none of the three descriptors.
+    p = subprocess.Popen([RUNTIME, "--root", ROOT, "run", "--detach", "--pid-file", b.path + "/pid", "--bundle", b.path, b.id],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert p.wait(30) == 0, p.stdout.read()
+    b.pid = int(open(b.path + "/pid").read())
+    os.write(first, b"one\n")
+    read_until(first, b"got one\r\n")
+    os.close(slave)
     images = ["--image-path", b.images, "--work-path", b.work]
     b.checkpoint()
     b.reap()
     b.gone()
-    os.close(master)
-    master, _ = start_on_terminal(b, ["restore"] + images)
-    os.write(master, b"two\n")
-    read_until(master, b"two\r\n")     # echoed
-    assert not select.select([master], [], [], 1)[0], os.read(master, 100)       # without the option its terminal is nobody's
-    b.delete()
-    b.reap()
-    os.close(master)
+    # Without the option it would become a terminal of the same number, which is in use.
+    b.restore(stdin=subprocess.PIPE, check=1)
+    assert "tty" in b.out(), b.out()
+    b.gone()
     master, _ = start_on_terminal(b, ["restore", "--shell-job"] + images)
     os.write(master, b"two\n")
     read_until(master, b"got two\r\n")
     os.close(master)
+    os.close(first)
     b.delete()
 
 
@@ -225,6 +227,25 @@ def test_auto_dedup():
     b.delete()
 
 
+def test_no_pivot():
+    """What is restored is the same, and the host sees no mount."""
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 1)
+    before = profile(b)
+    with open("/proc/self/mountinfo") as f:
+        host = f.read()
+    for i in range(2):
+        b.checkpoint()
+        b.reap()
+        b.gone()
+        b.restore("--no-pivot")
+        same(before, profile(b))
+        with open("/proc/self/mountinfo") as f:
+            assert f.read() == host
+    assert sorted(os.listdir("/proc/%d/root" % b.pid)) == sorted(os.listdir(b.rootfs))
+    b.delete()
+
+
 CONFIGS = ["/etc/criu/%s.conf" % n for n in ("default", "berth-runtime", "crun", "runc", "annotation")]
 
 
@@ -272,7 +293,7 @@ def test_configuration_by_annotation():
         configure("runc", "runc.log")
         b.up()
         r = b.checkpoint(check=1)
-        assert "org.criu.config: /etc/criu/annotation.conf: No such file" in r.err, r
+        assert "org.criu.config: /etc/criu/annotation.conf: no such file" in r.err, r
         configure("annotation", "annotation.log")
         b.checkpoint()
         b.reap()
@@ -301,7 +322,7 @@ s.send(bytes.fromhex("%s"))
 
 def test_an_old_criu():
     """It would leave out what it does not know. Its version is asked for, and nothing else is done."""
-    b = Subject().up()
+    b = Subject(IDLE).up()
     os.mkdir(b.path + "/path")
     asked = b.path + "/asked"
     fake = b.path + "/path/criu"

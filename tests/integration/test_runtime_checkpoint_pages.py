@@ -199,7 +199,7 @@ def test_pages_that_never_come():
     other = b.elsewhere()
     d = daemon(other, lazy.port)
     other.restore("--lazy-pages", check=1)
-    assert "wait for criu: Connection timed out" in other.out() and "uffd" in other.out(), other.out()
+    assert "wait for criu: connection timed out" in other.out() and "uffd" in other.out(), other.out()
     other.gone()
     d.wait(10)
     assert lazy.process.wait(10) == 1 and "criu failed" in b.out(), b.out()

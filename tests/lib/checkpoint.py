@@ -11,6 +11,8 @@ from harness import run, skip
 # Without them criu 3 can only be told to use nftables, and then forgets to unlock the network.
 IPTABLES = bool(shutil.which("ip6tables-restore", path="/usr/sbin:/usr/bin"))
 COUNT = "i=0; while :; do i=$((i+1)); echo $i > /tmp/count.new; mv /tmp/count.new /tmp/count; sleep 0.05; done"
+# For what goes on after its checkpoint and is restored all the same: no file is open in between.
+IDLE = "while :; do sleep 0.05; done"
 
 
 @functools.cache

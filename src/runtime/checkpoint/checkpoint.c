@@ -29,7 +29,7 @@
 
 /** criu_check_spec - what criu could not make again as it was is refused. Return: 0, -EPERM, -EOPNOTSUPP. */
 int criu_check_spec(const Spec *s) {
-        static const NamespaceKind own[] = { NS_MOUNT, NS_USER, NS_CGROUP, NS_TIME };
+        static const NamespaceKind own[] = { NS_MOUNT, NS_USER, NS_CGROUP };
 
         if (geteuid() != 0 || rootless_in_user_namespace())
                 return fail_text(EPERM, "checkpoint and restore are only for root");

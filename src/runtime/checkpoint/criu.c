@@ -408,19 +408,23 @@ static int serve_one(Serving *s) {
         return 1;
 }
 
-/* "(00.112) Error (criu/mount.c:12): text": what is behind the time, if the line is an error that says
- * something. The last line of a failed log only says that it failed. */
-static const char *error_of_line(const char *line, const char *end) {
-        static const char word[] = "Error (", connect[] = ") Can't connect to server ";
-        const char *p = memmem(line, (size_t) (end - line), word, sizeof(word) - 1), *q;
+static const char *find_word(const char *line, const char *end, const char *word) {
+        return memmem(line, (size_t) (end - line), word, strlen(word));
+}
 
-        q = memmem(line, (size_t) (end - line), connect, sizeof(connect) - 1);
-        if (q)
-                return q + 2;
-        if (!p || memmem(p, (size_t) (end - p), " FAILED.", 8) ||
-            memmem(p, (size_t) (end - p), "RLIMIT_NOFILE", 13))
-                return NULL;
-        return p + 6;
+/* "(00.112) Error (criu/mount.c:12): text": what is behind the time, if the line is an error that says
+ * something. The last line of a failed log only says that it failed, others come with every failure. */
+static const char *error_of_line(const char *line, const char *end) {
+        static const char *const nothing[] = { " FAILED.", "RLIMIT_NOFILE", "cgroupd: recv req error" };
+        const char *p = find_word(line, end, ") Can't connect to server ");
+
+        if (p)
+                return p + 2;
+        p = find_word(line, end, "Error (");
+        for (size_t i = 0; p && i < ELEMENTSOF(nothing); i++)
+                if (find_word(p, end, nothing[i]))
+                        return NULL;
+        return p ? p + 6 : NULL;
 }
 
 /* Adds the last two errors of criu's log to the message: the later is often only a consequence. */

@@ -6,6 +6,8 @@
  */
 #include "checkpoint.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -48,6 +50,31 @@ static void restore_close(Restore *x) {
                 (void) safe_close(x->console_fd);
 }
 
+/*
+ * criu always pivots, which needs a root that is mounted on something: that of an initial RAM disk is not.
+ * So it is covered by a copy of itself. Only that mount is made private before, or the host would be covered
+ * too.
+ */
+static int cover_root(void) {
+        _cleanup_close_ int tree = -EBADF, target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        char here[PATH_MAX];
+        int r;
+
+        if (target < 0 || !getcwd(here, sizeof(here)))
+                return fail_errno(errno, "restore: --no-pivot: working directory");
+        if (sys_mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0)
+                return fail_errno(errno, "restore: --no-pivot: propagation of /");
+        tree = mount_clone(AT_FDCWD, "/", AT_RECURSIVE);
+        if (tree < 0)
+                return fail_errno(tree, "restore: --no-pivot: copy /");
+        r = mount_attach(tree, target);
+        if (r < 0)
+                return fail_errno(r, "restore: --no-pivot: mount the copy of /");
+        if (fchdir(tree) < 0 || chroot(".") < 0 || chdir(here) < 0)
+                return fail_errno(errno, "restore: --no-pivot: enter the copy of /");
+        return 0;
+}
+
 /* In the process that becomes criu. */
 static int prepare_criu(void *userdata) {
         const Restore *x = userdata;
@@ -63,6 +90,9 @@ static int prepare_criu(void *userdata) {
                 return fail_errno(errno, "no_new_privs");
         if (unshare(CLONE_NEWNS) < 0)
                 return fail_errno(errno, "new mount namespace");
+        r = x->options->create.no_pivot ? cover_root() : 0;
+        if (r < 0)
+                return r;
         fd = rootfs_prepare(s, x->state->rootfs);
         if (fd < 0)
                 return fd;
@@ -197,6 +227,8 @@ static int add_namespaces(CriuCall *c, Restore *x) {
                 criu_add_join(c, "ipc", s->ns[NS_IPC].path);
         if (s->ns[NS_UTS].path)
                 criu_add_join(c, "uts", s->ns[NS_UTS].path);
+        if (s->ns[NS_TIME].path)
+                criu_add_join(c, "time", s->ns[NS_TIME].path);
         return r;
 }
 

@@ -116,6 +116,7 @@ const char restore_help[] = COMMON_HELP
         "  --no-subreaper           do not adopt the container's orphans\n"
         "  --keep                   do not delete the container at its end\n"
         "  --lazy-pages             memory comes later, from criu lazy-pages in the work directory\n"
+        "  --no-pivot               work where / is an initial RAM disk\n"
         "  --lsm-profile TYPE:NAME  another AppArmor profile or SELinux label\n"
         "  --lsm-mount-context TEXT another SELinux context for mounts\n";
 
@@ -289,6 +290,18 @@ typedef struct RestoreCommand {
         bool detach, no_subreaper, keep;
 } RestoreCommand;
 
+/* criu would take a name without a type, or of another one, for none. */
+static int check_profile(const char *s) {
+        const char *name = startswith(s, "apparmor:");
+
+        if (!name)
+                name = startswith(s, "selinux:");
+        return !isempty(name) ? 0
+                              : fail_text(EINVAL,
+                                          "--lsm-profile \"%s\": expected apparmor:NAME or selinux:LABEL",
+                                          s);
+}
+
 static int parse_restore(const Globals *g, int argc, char **argv, RestoreCommand *ret) {
         int c, r;
 
@@ -325,12 +338,16 @@ static int parse_restore(const Globals *g, int argc, char **argv, RestoreCommand
                         break;
                 case OPT_LSM_PROFILE:
                         ret->options.lsm_profile = optarg;
+                        r = check_profile(optarg);
+                        if (r < 0)
+                                return r;
                         break;
                 case OPT_LSM_MOUNT_CONTEXT:
                         ret->options.lsm_mount_context = optarg;
                         break;
                 case OPT_NO_PIVOT:
-                        return fail_text(EOPNOTSUPP, "restore: --no-pivot is not supported by criu");
+                        ret->options.create.no_pivot = true;
+                        break;
                 default:
                         r = parse_common(c, argv, &ret->options.criu);
                         if (r < 0)
