@@ -34,7 +34,10 @@ int container_config(const State *s, Spec *ret) {
         r = read_file_at(s->dir_fd, "config.json", CONFIG_SIZE_MAX, &text, &size);
         if (r < 0)
                 return fail_errno(r, "configuration of %s", s->id);
-        return spec_parse(text, size, ret);
+        r = spec_parse(text, size, ret);
+        if (r >= 0)
+                spec_mounts_enter_root(ret, s->rootfs);
+        return r;
 }
 
 static int connect_start(const State *s) {

@@ -636,6 +636,8 @@ int container_create(const CreateOptions *o, Bundle *bundle, State *ret, StartLi
         if (r >= 0 && (r = state_make(o->root, o->id, &st)) >= 0) {
                 u.state = true;
                 r = create_fill_state(&bundle->spec, o, &st);
+                if (r >= 0)
+                        spec_mounts_enter_root(&bundle->spec, st.rootfs);
                 if (r >= 0 && u.scope.used)
                         r = systemd_scope_name(&u.scope, &bundle->spec, &st);
                 if (r >= 0)

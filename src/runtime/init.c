@@ -258,7 +258,6 @@ static int wait_for_start(const InitContext *c) {
         _cleanup_close_ int fd = -EBADF;
         char text[CHANNEL_TEXT_MAX];
 
-        let_signals_end_us();
         for (;;) {
                 fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
                 if (fd < 0) {
@@ -338,6 +337,9 @@ int init_run(InitContext *c) {
         /* A profile or label that cannot be had is told by `create`. */
         if ((r = process_resolve(p, &path)) < 0 || (r = label_apply(p)) < 0)
                 return r;
+        /* Before `create` can be told that all is ready, and its caller sends one. */
+        if (c->listen_fd >= 0)
+                let_signals_end_us();
         r = channel_send(c->channel_fd, CHANNEL_READY, NULL);
         if (r < 0)
                 return r;

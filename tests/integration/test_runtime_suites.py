@@ -6,7 +6,7 @@ import pty
 import subprocess
 
 import bundle
-from bundle import ROOT, RUNTIME, Bundle, ns_without, rt
+from bundle import ROOT, RUNTIME, TOP, Bundle, ns_without, rt
 from harness import Pty, wait_for
 
 
@@ -199,3 +199,29 @@ def test_without_pivot_no_bare_view_of_the_kernel_is_left():
 def mounts_of_the_host():
     with open("/proc/self/mountinfo") as f:
         return [line.split()[4] for line in f]
+
+
+def test_mounts_that_are_named_by_the_hosts_path_of_the_root():
+    """A destination below the root is of the container; so is a source, with what is mounted in it by then."""
+    b = Bundle("sh", "-c", "cat /final/one/file /final/sub/file; cat /linked/file; grep -c " + TOP + " /proc/self/mounts")
+    for name in ("one", "two"):
+        os.makedirs("%s/%s" % (b.path, name))
+        with open("%s/%s/file" % (b.path, name), "w") as f:
+            f.write(name + "\n")
+    # Of the image: it leads to no file of the host's.
+    os.symlink(b.path + "/two", b.rootfs + "/link")
+    os.makedirs(b.rootfs + b.path + "/two")
+    with open(b.rootfs + b.path + "/two/file", "w") as f:
+        f.write("of the image\n")
+
+    def bind(source, destination):
+        b.config["mounts"].append({"source": source, "destination": destination, "type": "bind", "options": ["rbind"]})
+
+    bind(b.path + "/one", "/mnt/one")
+    bind(b.path + "/two", b.rootfs + "/mnt/sub")
+    bind(b.rootfs + "/mnt", b.rootfs + "/final")
+    bind(b.rootfs + "/link", "/linked")
+    r = b.run(check=None)
+    assert r.out == "one\ntwo\nof the image\n0\n", r
+    b.config["mounts"][-1]["source"] = b.rootfs + "/missing"
+    b.fails("mount %s/missing on /linked: no such file" % b.rootfs)

@@ -381,6 +381,8 @@ int container_restore(const RestoreOptions *o, Bundle *bundle, State *ret) {
         if (r >= 0 && (r = state_make(o->create.root, o->create.id, &st)) >= 0) {
                 u.state = true;
                 r = create_fill_state(&bundle->spec, &o->create, &st);
+                if (r >= 0)
+                        spec_mounts_enter_root(&bundle->spec, st.rootfs);
                 if (r >= 0 && u.scope.used)
                         r = systemd_scope_name(&u.scope, &bundle->spec, &st);
                 if (r >= 0)

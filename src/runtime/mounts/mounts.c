@@ -183,9 +183,30 @@ static int open_source(const SpecMount *m, const char *bundle, bool foreign) {
 static bool is_opened_early(const Spec *s, const SpecMount *m) {
         bool for_user_ns = s->ns[NS_USER].present && geteuid() == 0;
 
-        if (!m->bind || m->remount)
+        if (!m->bind || m->remount || (m->inside_source && !m->idmap))
                 return false;
         return m->idmap || (s->ns[NS_MOUNT].path ? m->source == s->notify_source : for_user_ns);
+}
+
+static int fail_idmap(const SpecMount *m) {
+        return fail_text(EOPNOTSUPP, "mount on %s: idmap needs the new mount interface", m->destination);
+}
+
+/* Return: the source, id-mapped, or what it is to be id-mapped by; -ENOSYS without a message. */
+static int open_early(const Spec *s, const SpecMount *m, const char *bundle) {
+        _cleanup_close_ int fd = -EBADF, user_fd = -EBADF;
+        int r;
+
+        if (m->inside_source)
+                return idmap_namespace(s, m);
+        fd = open_source(m, bundle, false);
+        if (fd == -ENOSYS && m->idmap)
+                return fail_idmap(m);
+        if (fd < 0 || !m->idmap)
+                return TAKE_FD(fd);
+        user_fd = idmap_namespace(s, m);
+        r = user_fd < 0 ? user_fd : idmap_apply(m, fd, user_fd);
+        return r < 0 ? r : TAKE_FD(fd);
 }
 
 /**
@@ -213,19 +234,11 @@ int mounts_open_sources(const Spec *s, const char *bundle, int **ret) {
                 fds[i] = -EBADF;
                 if (!is_opened_early(s, m))
                         continue;
-                fds[i] = open_source(m, bundle, false);
-                if (fds[i] == -ENOSYS && !m->idmap)
-                        continue; /* for mount_legacy() */
-                if (fds[i] == -ENOSYS)
-                        return fail_text(EOPNOTSUPP, "mount on %s: idmap needs the new mount interface",
-                                         m->destination);
-                if (fds[i] < 0)
-                        return fds[i];
-                if (m->idmap) {
-                        r = idmap_apply(s, m, fds[i]);
-                        if (r < 0)
-                                return r;
-                }
+                fds[i] = r = open_early(s, m, bundle);
+                if (r == -ENOSYS)
+                        fds[i] = -EBADF; /* for mount_legacy() */
+                else if (r < 0)
+                        return r;
         }
         *ret = TAKE_PTR(fds);
         return 0;
@@ -401,6 +414,24 @@ static int make_kernel_fs(const MountContext *c, const SpecMount *m) {
         return fd;
 }
 
+/* Something that the container has already, found as its processes would find it. @ns_fd: with its id
+ * mappings. */
+static int clone_inside(const MountContext *c, const SpecMount *m, int ns_fd) {
+        _cleanup_close_ int source = root_path_open(c->root_fd, m->inside_source, 0), fd = -EBADF;
+        int r = 0;
+
+        if (source < 0)
+                return fail_errno(source, "mount %s on %s", m->source, m->destination);
+        fd = mount_clone(source, "", AT_EMPTY_PATH | (m->recursive ? AT_RECURSIVE : 0));
+        if (fd == -ENOSYS)
+                return m->idmap ? fail_idmap(m) : fd;
+        if (fd < 0)
+                return fail_errno(fd, "mount %s on %s", m->source, m->destination);
+        if (m->idmap)
+                r = idmap_apply(m, fd, ns_fd);
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
 /*
  * What a process of the user namespace clones for itself keeps the flags that the host's mounts have
  * (read-only, nosuid, ...), and what is mounted below, locked: no capability in the container takes them
@@ -411,6 +442,8 @@ static int pick_source(const MountContext *c, size_t i) {
         const SpecMount *m = &c->spec->mounts[i];
         int fd, parents = c->source_fds ? c->source_fds[i] : -EBADF;
 
+        if (m->inside_source)
+                return clone_inside(c, m, parents);
         if (parents < 0)
                 return open_source(m, c->bundle, c->spec->ns[NS_MOUNT].path);
         if (m->idmap || m->rec_attr_clear != 0 || c->spec->ns[NS_MOUNT].path)

@@ -198,24 +198,29 @@ static int new_user_namespace(const SpecMount *m) {
         return r;
 }
 
-static int set_idmap(const SpecMount *m, int mount_fd, int user_fd) {
+/**
+ * idmap_apply - id-map a detached mount by what idmap_namespace() gave.
+ *
+ * Return: 0, or -errno with a message: file systems that cannot are many.
+ */
+int idmap_apply(const SpecMount *m, int mount_fd, int user_fd) {
         struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t) user_fd };
 
         if (sys_mount_setattr(mount_fd, "", AT_EMPTY_PATH | (m->idmap_recursive ? AT_RECURSIVE : 0), &attr) <
             0)
-                return fail_errno(errno, "idmap of %s", m->destination);
+                /* Not what says that the older interface is to be tried. */
+                return fail_errno(errno == ENOSYS ? EOPNOTSUPP : errno, "idmap of %s", m->destination);
         return 0;
 }
 
 /**
- * idmap_apply - id-map a detached mount with the mount's own mappings or, without any, those of the
+ * idmap_namespace - the user namespace that has the mount's own mappings or, without any, those of the
  * container.
  *
- * Return: 0, -EOPNOTSUPP where the file system cannot, or -errno, with a message.
+ * Return: its descriptor, or -errno with a message.
  */
-int idmap_apply(const Spec *s, const SpecMount *m, int mount_fd) {
+int idmap_namespace(const Spec *s, const SpecMount *m) {
         SpecMount with_maps = *m;
-        _cleanup_close_ int fd = -EBADF;
 
         if (m->n_uid_maps == 0 || m->n_gid_maps == 0) {
                 with_maps.uid_maps = s->uid_maps;
@@ -224,14 +229,11 @@ int idmap_apply(const Spec *s, const SpecMount *m, int mount_fd) {
                 with_maps.n_gid_maps = s->n_gid_maps;
         }
         if (m->n_uid_maps == 0 && s->ns[NS_USER].path) {
-                fd = open(s->ns[NS_USER].path, O_RDONLY | O_CLOEXEC);
-                return fd < 0 ? fail_errno(errno, "open user namespace %s", s->ns[NS_USER].path) :
-                                set_idmap(m, mount_fd, fd);
+                int fd = open(s->ns[NS_USER].path, O_RDONLY | O_CLOEXEC);
+
+                return fd < 0 ? fail_errno(errno, "open user namespace %s", s->ns[NS_USER].path) : fd;
         }
         if (with_maps.n_uid_maps == 0 || with_maps.n_gid_maps == 0)
                 return fail_text(EINVAL, "config.json: mounts: %s: idmap without mappings", m->destination);
-        fd = new_user_namespace(&with_maps);
-        if (fd < 0)
-                return fd;
-        return set_idmap(m, mount_fd, fd);
+        return new_user_namespace(&with_maps);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "../../basic/str.h"
 #include "../error.h"
 #include "../runtime-log.h"
 #include "mount-options.h"
@@ -91,4 +92,38 @@ int spec_mounts_parse(json_object *root, Spec *s) {
                         return r;
         }
         return 0;
+}
+
+/* Return: what follows @root in @path, an absolute path in it; NULL if it is not below it. */
+static const char *below(const char *path, const char *root) {
+        const char *rest = path ? startswith(path, root) : NULL;
+
+        if (!rest || (*rest && *rest != '/'))
+                return NULL;
+        return *rest ? rest : "/";
+}
+
+/**
+ * spec_mounts_enter_root - paths that name something in the root file system by where the host has it, are
+ * of the container, as with runc: a destination is not looked for a second time below itself, and a source
+ * is what is there when it is its turn, with the mounts before it, and found inside of the root: the links
+ * on the way are the image's.
+ * @rootfs: without links.
+ */
+void spec_mounts_enter_root(Spec *s, const char *rootfs) {
+        /* Only the parent can map the ids of what the host's file systems have, before there is a container.
+         */
+        bool mapped_early = s->ns[NS_USER].present;
+
+        if (streq(rootfs, "/") || !spec_has_new(s, NS_MOUNT))
+                return;
+        for (size_t i = 0; i < s->n_mounts; i++) {
+                SpecMount *m = &s->mounts[i];
+                const char *inside = below(m->destination, rootfs);
+
+                if (inside)
+                        m->destination = inside;
+                if (m->bind && !m->copy_symlink && !m->source_nofollow && !(m->idmap && mapped_early))
+                        m->inside_source = below(m->source, rootfs);
+        }
 }

@@ -40,6 +40,8 @@ typedef struct SpecIdMap {
 
 typedef struct SpecMount {
         const char *destination, *source, *type;
+        const char *inside_source; /* of a bind mount of something in the container itself: from its root on;
+                                      or NULL */
         uint64_t attr_set, attr_clear;         /* MOUNT_ATTR_* of this mount */
         uint64_t rec_attr_set, rec_attr_clear; /* and of everything below it */
         uint64_t propagation;                  /* MS_SHARED, ... */
@@ -182,6 +184,7 @@ int spec_object(json_object *o, const char *where, const char *key, json_object 
 int spec_array(json_object *o, const char *where, const char *key, json_object **ret, size_t *ret_n);
 int spec_linux_parse(json_object *o, Spec *s);
 int spec_mounts_parse(json_object *root, Spec *s);
+void spec_mounts_enter_root(Spec *s, const char *rootfs);
 int spec_annotations_parse(json_object *annotations, Spec *s);
 int spec_net_devices_parse(json_object *linux_object, Spec *s);
 
