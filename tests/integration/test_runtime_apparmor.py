@@ -77,7 +77,7 @@ def test_profile_of_payload_exec_and_hooks():
 def test_a_profile_that_is_not_loaded_leaves_nothing():
     """`create` says so, not `start`."""
     need_apparmor()
-    confined("true", profile="berth-nowhere").fails('apparmorProfile: "berth-nowhere" cannot be applied')
+    confined("true", profile="berth-nowhere").fails('apparmorProfile: "berth-nowhere" cannot be applied: apply apparmor profile `berth-nowhere`: profile not loaded')
     b = confined("true", profile="berth-nowhere")
     r = rt("run", "--bundle", b.save().path, b.id, check=1)
     assert "berth-nowhere" in r.err and "cannot be applied" in r.err, r

@@ -87,6 +87,11 @@ static int apply_apparmor(const char *profile) {
         /* Nothing confines us where AppArmor is off. */
         if ((r == -ENOENT || r == -EINVAL) && streq(profile, "unconfined"))
                 return 0;
+        if (r == -ENOENT)
+                return fail_text(r,
+                                 "config.json: process.apparmorProfile: \"%s\" cannot be applied: apply "
+                                 "apparmor profile `%s`: profile not loaded",
+                                 profile, profile);
         return r < 0 ? fail_errno(r, "config.json: process.apparmorProfile: \"%s\" cannot be applied",
                                   profile)
                      : 0;
