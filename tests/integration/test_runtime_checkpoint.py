@@ -9,7 +9,7 @@ import subprocess
 
 import bundle
 from bundle import CGROUP, ROOT, RUNTIME, ns_without, read_until, receive_fd, rt
-from checkpoint import COUNT, IDLE, Subject, criu_version, network_works, profile, same
+from checkpoint import COUNT, IDLE, Subject, criu_version, network_works, profile, reap_some, same
 from harness import needs, run, systemctl, wait_for
 
 
@@ -139,6 +139,40 @@ def test_bind_mounts():
     assert "Read-only" in rt("exec", b.id, "touch", "/etc/one", check=1).err
     assert os.path.exists(host + "/back")
     b.delete()
+
+
+def test_places_of_mounts_in_mounts():
+    """They were made for the container in what it has bound, and are made again if they are gone."""
+    b = Subject()
+    for name in ("one", "two", "three"):
+        os.mkdir(b.path + "/" + name)
+    with open(b.path + "/file", "w") as f:
+        f.write("a file\n")
+    bind = lambda source, dest, *o: {"destination": dest, "type": "bind", "source": b.path + "/" + source, "options": ["bind", *o]}
+    b.config["mounts"] += [bind("one", "/one"), bind("two", "/one/for/two", "ro"), bind("file", "/one/for/file"),
+                           {"destination": "/mem", "type": "tmpfs", "source": "tmpfs", "options": ["size=1m"]},
+                           bind("three", "/mem/a/three"), bind("file", "/mem/a/three/b/file")]
+    b.up()
+    wait_for(lambda: b.count() >= 1)
+    before = profile(b)
+    assert os.listdir(b.path + "/one/for") and os.path.exists(b.path + "/three/b/file")
+    b.checkpoint()
+    b.reap()
+    for name in ("one/for", "three/b"):
+        shutil.rmtree(b.path + "/" + name)
+    b.restore()
+    same(before, profile(b))
+    assert rt("exec", b.id, "cat", "/one/for/file", "/mem/a/three/b/file").out == "a file\n" * 2
+    b.delete()
+    # A link in what is bound leads no further than that.
+    b.reap()
+    shutil.rmtree(b.path + "/one/for")
+    os.symlink("../../victim", b.path + "/one/for")
+    os.mkdir(b.path + "/victim")
+    b.restore(check=None)
+    if os.path.exists(ROOT + "/" + b.id):
+        b.delete()
+    assert os.listdir(b.path + "/victim") == []
 
 
 def test_recursive_bind():
@@ -456,6 +490,25 @@ def test_joined_pid_namespace():
     check_joined(["pid"])
 
 
+def test_namespaces_of_the_caller():
+    b = Subject()
+    ns_without(b, "network", "ipc", "uts", "pid")
+    del b.config["hostname"]
+    b.linux["namespaces"] += [{"type": k, "path": "/proc/%d/ns/%s" % (os.getpid(), {"network": "net"}.get(k, k))} for k in ("network", "ipc", "uts", "pid")]
+    b.up()
+    wait_for(lambda: b.count() >= 1)
+    pid = b.pid
+    b.checkpoint()
+    b.reap()
+    reap_some()     # its children are ours now
+    b.gone()
+    b.restore()
+    assert b.pid == pid and profile(b)["own namespaces"] == ["mnt", "cgroup"]
+    n = b.count()
+    wait_for(lambda: b.count() > n)
+    b.delete()
+
+
 def test_joined_time_namespace():
     check_joined(["time"])
 
@@ -493,6 +546,33 @@ def test_cgroup_modes():
         same(before, profile(b))
         assert rt("exec", b.id, "cat", "/proc/self/cgroup").out.splitlines()[-1] == "0::/"
     assert "expected soft" in b.checkpoint("--manage-cgroups-mode", "none", check=1).err
+    b.delete()
+
+
+def test_another_cgroup():
+    for mode in ("ignore", "soft"):
+        b = Subject().up()
+        wait_for(lambda: b.count() >= 1)
+        b.checkpoint("--manage-cgroups-mode", mode)
+        b.reap()
+        b.gone()
+        b.linux["cgroupsPath"] = "/berth-test/%s-moved" % b.id
+        b.save().restore("--manage-cgroups-mode", mode)
+        assert b.proc("cgroup").splitlines()[-1] == "0::/berth-test/%s-moved" % b.id
+        assert rt("exec", b.id, "cat", "/proc/self/cgroup").out.splitlines()[-1] == "0::/"
+        assert not os.path.exists(CGROUP + "/berth-test/" + b.id)
+        b.delete()
+        assert not os.path.exists(CGROUP + "/berth-test/%s-moved" % b.id)
+
+
+def test_debug_messages():
+    """--debug and --log change nothing else."""
+    b = Subject().up()
+    log = b.path + "/runtime.log"
+    for command in (["checkpoint", "--leave-running"], ["checkpoint"]):
+        run(RUNTIME, "--debug", "--log", log, "--log-format", "json", "--root", ROOT, *command, "--image-path", b.images, "--work-path", b.work, b.id)
+    b.reap()
+    b.restore()
     b.delete()
 
 

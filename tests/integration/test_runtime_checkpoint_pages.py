@@ -8,7 +8,7 @@ import subprocess
 
 import bundle
 from bundle import ROOT, RUNTIME, rt
-from checkpoint import Subject, has_capability
+from checkpoint import Subject, has_capability, reap_some
 from harness import needs, skip, timeout, wait_for
 
 # A few megabytes that are not all the same, and a line for each time that they are looked at.
@@ -206,4 +206,67 @@ def test_pages_that_never_come():
     os.close(lazy.reader)
     assert b.state()["status"] == "running" and b.look() == before
     assert not {"inventory.img", "descriptors.json"} & set(os.listdir(b.images) if os.path.exists(b.images) else ())
+    b.delete()
+
+
+def test_killed_lazy_checkpoint():
+    """Nobody serves the memory any more, and the container goes on."""
+    for sig in (signal.SIGKILL, signal.SIGTERM):
+        b = Memory().up()
+        before = b.look()
+        lazy = Lazy(b).ready()
+        # Others can ask about it meanwhile.
+        assert b.state()["status"] == "running" and rt("list").out.count(b.id) >= 1
+        lazy.process.send_signal(sig)
+        assert lazy.process.wait(10) == -sig
+        wait_for(lambda: not listening(lazy.port), what="the server of pages to end")
+        wait_for(lambda: not reap_some(), what="criu to end")
+        os.close(lazy.reader)
+        assert b.look() == before
+        shutil.rmtree(b.images)
+        b.checkpoint()
+        b.reap()
+        b.restore()
+        assert b.look() == before
+        b.delete()
+
+
+def test_deleted_while_it_serves():
+    b = Memory().up()
+    lazy = Lazy(b).ready()
+    lazy.process.kill()
+    lazy.process.wait()
+    os.close(lazy.reader)
+    b.delete()
+    wait_for(lambda: not listening(lazy.port) and not reap_some(), what="criu to end")
+
+
+def test_killed_lazy_restore():
+    """At several moments; then it can be deleted, and once more restored."""
+    b = Memory().up()
+    before = b.look()
+    b.checkpoint()
+    b.reap()
+    for delay in (0.0, 0.02, 0.05, 0.08, 0.12):
+        d = daemon(b)
+        wait_for(lambda: os.path.exists(b.work + "/lazy-pages.socket"))
+        with open(b.path + "/out", "ab") as out:
+            p = subprocess.Popen([RUNTIME, "--root", ROOT, "restore", "--detach", "--lazy-pages", "--bundle", b.path, "--image-path", b.images,
+                                  "--work-path", b.work, b.id], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        try:
+            p.wait(delay)
+        except subprocess.TimeoutExpired:
+            p.kill()
+        p.wait()
+        if os.path.exists(ROOT + "/" + b.id):
+            b.delete()
+        d.kill()
+        d.wait()
+        b.gone()
+        wait_for(lambda: not reap_some(), what="criu to end")
+        if os.path.exists(b.work + "/lazy-pages.socket"):
+            os.unlink(b.work + "/lazy-pages.socket")
+    d = daemon(b)
+    b.restore("--lazy-pages")
+    assert b.look() == before and d.wait(20) == 0
     b.delete()

@@ -7,6 +7,7 @@
  */
 #include "criu-mounts.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -249,16 +250,36 @@ int criu_mounts_dump(CriuCall *c, const Spec *s, const State *st) {
         return r;
 }
 
-/* A fresh copy of the root file system may lack the places of mounts; what lies in another mount is that
- * one's business. */
-static int make_place(const Spec *s, int root_fd, size_t i, bool directory) {
-        const SpecMount *m = &s->mounts[i];
-        _cleanup_close_ int fd = -EBADF;
+/* The innermost mount that the place of mount @i is in, by its path; NULL: the root file system. */
+static const SpecMount *mount_around(const Spec *s, size_t i) {
+        const SpecMount *around = NULL;
 
         for (size_t j = 0; j < s->n_mounts; j++)
-                if (j != i && below(m->destination, s->mounts[j].destination))
-                        return 0;
-        fd = root_path_ensure(root_fd, m->destination, directory, 0);
+                if (j != i && below(s->mounts[i].destination, s->mounts[j].destination) &&
+                    (!around || !below(around->destination, s->mounts[j].destination)))
+                        around = &s->mounts[j];
+        return around;
+}
+
+/* A fresh copy of the root file system, and what was bound, may lack the places of mounts. A file system
+ * that criu makes has them. */
+static int make_place(const Spec *s, const State *st, int root_fd, size_t i, bool directory) {
+        const SpecMount *m = &s->mounts[i], *around = mount_around(s, i);
+        _cleanup_close_ int fd = -EBADF, source_fd = -EBADF;
+
+        if (around && around->bind) {
+                _cleanup_free_ char *source = source_of(around, st);
+
+                if (!source)
+                        return -ENOMEM;
+                source_fd = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                if (source_fd < 0)
+                        return fail_errno(errno, "restore: mount %s: open %s", m->destination, source);
+                fd = root_path_ensure(source_fd, below(m->destination, around->destination), directory, 0);
+        } else if (!around)
+                fd = root_path_ensure(root_fd, m->destination, directory, 0);
+        else
+                return 0;
         return fd < 0 ? fail_errno(fd, "restore: mount %s: destination", m->destination) : 0;
 }
 
@@ -298,7 +319,7 @@ int criu_mounts_restore(CriuCall *c, const Spec *s, const State *st) {
                         r = add_submounts(c, m, source, host, NULL, NULL);
                 }
                 if (r >= 0)
-                        r = make_place(s, root_fd, i, S_ISDIR(sb.st_mode));
+                        r = make_place(s, st, root_fd, i, S_ISDIR(sb.st_mode));
         }
         for (const char **p = s->masked; r >= 0 && p && *p; p++)
                 criu_add_external(c, "mnt[%s]:/dev/null", *p);

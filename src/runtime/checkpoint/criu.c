@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -226,6 +227,9 @@ static _Noreturn void become_criu(const CriuCall *c, const char *path, int paren
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
         report_fd = fcntl(report_fd, F_DUPFD_CLOEXEC, FREE_FD);
+        /* Nobody would end one that waits for others, with the container's memory to offer. */
+        if (c->patient)
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         r = channel_expect(report_fd, CHANNEL_GO);
         if (r >= 0 && c->prepare)
                 r = c->prepare(c->userdata);
