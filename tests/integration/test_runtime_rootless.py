@@ -369,7 +369,7 @@ def test_limits_need_a_cgroup():
     b.fails("permission denied", "--rootless", "false")
     b.linux["cgroupsPath"] = "/nobodys/cgroup"
     b.fails("config.json asks for linux.cgroupsPath, and the cgroup /nobodys/cgroup is not delegated to this user")
-    b.fails("unable to apply cgroup configuration: create cgroup /nobodys: permission denied")
+    b.fails("unable to apply cgroup configuration: create cgroup /nobodys/cgroup: permission denied")
 
 
 def in_user_cgroup(f):
