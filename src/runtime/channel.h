@@ -17,6 +17,7 @@ typedef enum ChannelMessage {
         CHANNEL_READY = 'R',   /* child: everything is set up */
         CHANNEL_SAVED = 'A',   /* parent: the state is stored; child at start: taken over */
         CHANNEL_ERROR = 'E',   /* child: text follows */
+        CHANNEL_NAMESPACES = 'S', /* exec to a child that waits for start, and its answer: namespace-fds.h */
 } ChannelMessage;
 
 #define CHANNEL_TEXT_MAX 1024

@@ -40,7 +40,8 @@ int container_config(const State *s, Spec *ret) {
         return r;
 }
 
-static int connect_start(const State *s) {
+/** container_connect - to the process that waits for start. Return: a socket, or -errno with a message. */
+int container_connect(const State *s) {
         struct sockaddr_un sa = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
@@ -79,7 +80,7 @@ static int await_exec(const State *s, int fd) {
 }
 
 static int release_init(const State *s) {
-        _cleanup_close_ int fd = connect_start(s);
+        _cleanup_close_ int fd = container_connect(s);
         int r;
 
         if (fd < 0)

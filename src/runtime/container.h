@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hooks.h"
+#include "namespaces/namespace-fds.h"
 #include "namespaces/rootless.h"
 #include "seccomp/seccomp-notify.h"
 #include "spec/spec.h"
@@ -44,6 +45,8 @@ typedef struct InitContext {
         int cgroup_fd;  /* where it is born, or -EBADF */
         int helper_fd;  /* the parent's, not the child's */
         int mount_ns_fd; /* the mount namespace given by path, or -EBADF */
+        bool closed_to_user; /* who has made it may not look up its namespaces */
+        NamespaceFds namespaces; /* then, once it is in them */
         bool moved;     /* it is moved to its cgroup meanwhile: CHANNEL_CGROUP */
         bool in_network; /* its network namespace is entered, or there is nothing to enter */
         bool in_cgroup; /* it is where it belongs and its cgroup namespace is made */
@@ -63,6 +66,7 @@ void start_link_done(StartLink *l);
 #define _cleanup_start_link_ _cleanup_(start_link_done)
 
 int container_create(const CreateOptions *o, Bundle *bundle, State *ret, StartLink *ret_link);
+int container_connect(const State *s);
 int container_config(const State *s, Spec *ret);
 int container_start(const char *root, const char *id);
 int container_started(const State *s, const StartLink *link);

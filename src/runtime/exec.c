@@ -27,6 +27,7 @@
 #include "kernel-call.h"
 #include "mounts/root-tree.h"
 #include "namespaces/clone-child.h"
+#include "namespaces/namespace-fds.h"
 #include "namespaces/namespaces.h"
 #include "process/activation.h"
 #include "process/descriptors.h"
@@ -51,6 +52,7 @@ typedef struct ExecContext {
         const SeccompFilter *filter;
         SeccompAgent *agent;
         const ExecWait *wait;
+        const NamespaceFds *namespaces; /* of init, where its pidfd does not lead to them */
         const State *state;
         int pidfd, channel_fd, console_fd;
         int parent_end; /* of the channel */
@@ -62,11 +64,14 @@ typedef struct ExecContext {
 } ExecContext;
 
 /* Return: 1 when @pid is in another namespace of @kind than we are, 0 when in the same, -errno. */
-static int differs(pid_t pid, NamespaceKind kind) {
+static int differs(pid_t pid, NamespaceKind kind, const NamespaceFds *f) {
         char theirs[64], ours[64];
         struct stat a, b;
 
-        (void) snprintf(theirs, sizeof(theirs), "/proc/%d/ns/%s", (int) pid, namespace_file(kind));
+        if (f->there)
+                (void) snprintf(theirs, sizeof(theirs), "/proc/self/fd/%d", f->fds[kind]);
+        else
+                (void) snprintf(theirs, sizeof(theirs), "/proc/%d/ns/%s", (int) pid, namespace_file(kind));
         (void) snprintf(ours, sizeof(ours), "/proc/self/ns/%s", namespace_file(kind));
         if (stat(theirs, &a) < 0 || stat(ours, &b) < 0)
                 return errno == ENOENT ? 0 : negative_errno();
@@ -90,7 +95,7 @@ static int open_root(const State *s, ExecContext *c) {
 static int find_namespaces(const State *s, ExecContext *c, bool *ret_pid_ns) {
         *ret_pid_ns = false;
         for (NamespaceKind k = 0; k < _NS_MAX; k++) {
-                int r = differs(s->pid, k);
+                int r = differs(s->pid, k, c->namespaces);
 
                 if (r < 0)
                         return fail_errno(r, "namespaces of container \"%s\"", s->id);
@@ -129,6 +134,22 @@ static int close_descriptors(const ExecContext *c) {
         return descriptors_close_but(keep, ELEMENTSOF(keep), c->options->preserve_fds);
 }
 
+static int join_namespaces(const ExecContext *c, uint64_t kinds) {
+        if (c->namespaces->there)
+                return namespace_fds_enter(c->namespaces, kinds);
+        return kinds != 0 && setns(c->pidfd, (int) kinds) < 0 ? negative_errno() : 0;
+}
+
+/* An ordinary user may not look into the process of a created container, which gives what is needed. */
+static int ask_for_namespaces(const State *s, NamespaceFds *ret) {
+        _cleanup_close_ int fd = -EBADF;
+
+        if (geteuid() == 0 || state_status(s) != STATUS_CREATED)
+                return 0;
+        fd = container_connect(s);
+        return fd < 0 ? fd : namespace_fds_ask(fd, ret);
+}
+
 static int child_run(ExecContext *c) {
         _cleanup_free_ char *path = NULL;
         SpecProcess *p = c->process;
@@ -155,8 +176,9 @@ static int child_run(ExecContext *c) {
         }
         if (!c->state->keep_keyring && (r = keyring_leave(p)) < 0)
                 return r;
-        if (c->join != 0 && setns(c->pidfd, (int) c->join) < 0)
-                return fail_errno(errno, "join the container's namespaces");
+        r = join_namespaces(c, c->join);
+        if (r < 0)
+                return fail_errno(r, "join the container's namespaces");
         if (c->user_ns && (r = process_enter_user_namespace(p)) < 0)
                 return r;
         if (c->root_fd >= 0 && (r = root_tree_enter(c->root_fd)) < 0)
@@ -233,14 +255,15 @@ static int open_cgroup_of_init(const State *s) {
  * outside.
  */
 static int join_pid_namespace(ExecContext *c) {
-        int kinds = CLONE_NEWPID;
+        int kinds = CLONE_NEWPID, r;
 
         if (c->user_ns && geteuid() != 0) {
                 kinds |= CLONE_NEWUSER;
                 c->join &= ~(uint64_t) CLONE_NEWUSER;
         }
-        if (setns(c->pidfd, kinds) < 0)
-                return fail_errno(errno, "join the container's pid namespace");
+        r = join_namespaces(c, (uint64_t) kinds);
+        if (r < 0)
+                return fail_errno(r, "join the container's pid namespace");
         return 0;
 }
 
@@ -402,7 +425,9 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
         _cleanup_agent_ SeccompAgent agent = SECCOMP_AGENT_INIT;
         _cleanup_exec_wait_ ExecWait wait = EXEC_WAIT_NONE;
         _cleanup_json_ json_object *config = NULL;
+        _cleanup_namespace_fds_ NamespaceFds namespaces = NAMESPACE_FDS_NONE;
         ExecContext c = { .wait = &wait,
+                          .namespaces = &namespaces,
                           .options = o,
                           .process = &process.process,
                           .filter = &filter,
@@ -447,6 +472,7 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
                         return pidfd_socket;
         }
         if ((r = connect_agent(&s, &filter, &config, &agent)) < 0 ||
+            (r = ask_for_namespaces(&s, &namespaces)) < 0 ||
             (r = find_namespaces(&s, &c, &pid_ns)) < 0 || (r = inherit_oom_score(&c)) < 0)
                 return r;
         root_fd = c.root_fd;

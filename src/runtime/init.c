@@ -183,6 +183,8 @@ static int build_root(void *userdata, int *ret_peer) {
                 r = enter_network(c);
         if (r >= 0)
                 r = enter_cgroup(c);
+        if (r >= 0 && c->closed_to_user)
+                r = namespace_fds_open(&c->namespaces);
         if (r < 0)
                 return r;
         sched_reset_affinity();
@@ -257,6 +259,7 @@ static void let_signals_end_us(void) {
 static int wait_for_start(const InitContext *c) {
         _cleanup_close_ int fd = -EBADF;
         char text[CHANNEL_TEXT_MAX];
+        int type;
 
         for (;;) {
                 fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -266,8 +269,11 @@ static int wait_for_start(const InitContext *c) {
                         return fail_errno(errno, "wait for start");
                 }
                 /* A `start` that was killed before it said anything does not count. */
-                if (channel_receive(fd, text) == CHANNEL_GO && channel_send(fd, CHANNEL_SAVED, NULL) >= 0)
+                type = channel_receive(fd, text);
+                if (type == CHANNEL_GO && channel_send(fd, CHANNEL_SAVED, NULL) >= 0)
                         return TAKE_FD(fd);
+                if (type == CHANNEL_NAMESPACES)
+                        (void) namespace_fds_send(fd, &c->namespaces);
                 fd = safe_close(fd);
         }
 }
@@ -284,6 +290,7 @@ static int start_payload(InitContext *c, const char *path, int peer_fd) {
                 /* From here on `start` is who hears of errors. */
                 c->channel_fd = start_fd;
                 (void) close(c->listen_fd);
+                namespace_fds_done(&c->namespaces);
         }
         r = hooks_run_inside(c->spec, c->state, STATUS_CREATED, c->filter, &c->hook_files);
         if (r < 0)
@@ -302,9 +309,10 @@ static int start_payload(InitContext *c, const char *path, int peer_fd) {
 
 /* From here on paths are looked up that the image may have made. */
 static int close_descriptors(const InitContext *c, int peer_fd) {
-        const int keep[] = { c->channel_fd, c->listen_fd, peer_fd, c->agent->fd,
-                             runtime_log_descriptor(), c->hook_files.fds[0], c->hook_files.fds[1] };
+        int keep[7 + _NS_MAX] = { c->channel_fd, c->listen_fd, peer_fd, c->agent->fd,
+                                  runtime_log_descriptor(), c->hook_files.fds[0], c->hook_files.fds[1] };
 
+        memcpy(keep + 7, c->namespaces.fds, sizeof(c->namespaces.fds));
         return descriptors_close_but(keep, ELEMENTSOF(keep), c->options->preserve_fds);
 }
 

@@ -646,6 +646,14 @@ def test_created_process_is_closed_to_its_user():
     for name in ("exe", "fd", "ns/mnt", "root"):
         r = as_user("ls", "-l", "/proc/%d/%s" % (b.pid, name), check=None)
         assert "ermission denied" in r.err, (name, r)
+    # An exec gets there all the same: into all of its namespaces, and not into more of it.
+    script = "for n in cgroup ipc mnt net pid uts user; do readlink /proc/self/ns/$n; done; readlink /proc/1/exe"
+    r = rt("exec", b.id, "sh", "-c", script, check=None)
+    assert b.state()["status"] == "created" and r.code == 1, r
+    kinds = ("cgroup", "ipc", "mnt", "net", "pid", "uts", "user")
+    assert r.out.split() == [os.readlink("/proc/%d/ns/%s" % (b.pid, n)) for n in kinds], r
+    rt("start", b.id)
+    assert rt("exec", b.id, "sh", "-c", script).out.split()[:7] == r.out.split()
     b.delete()
 
 
