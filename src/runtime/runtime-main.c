@@ -11,6 +11,7 @@
 #include "../basic/fd.h"
 #include "../basic/str.h"
 #include "../shared/paths.h"
+#include "checkpoint/criu.h"
 #include "commands/command.h"
 #include "error.h"
 #include "kernel-call.h"
@@ -48,6 +49,7 @@ enum {
         OPT_DEBUG,
         OPT_SYSTEMD_CGROUP,
         OPT_ROOTLESS,
+        OPT_CRIU,
         OPT_CGROUP_MANAGER
 };
 
@@ -59,6 +61,7 @@ static const struct option global_options[] = {
         { "systemd-cgroup", no_argument, NULL, OPT_SYSTEMD_CGROUP },
         { "cgroup-manager", required_argument, NULL, OPT_CGROUP_MANAGER },
         { "rootless", required_argument, NULL, OPT_ROOTLESS },
+        { "criu", required_argument, NULL, OPT_CRIU },
         { "version", no_argument, NULL, 'v' },
         { "help", no_argument, NULL, 'h' },
         {},
@@ -106,6 +109,7 @@ static int help(void) {
                       "  --rootless true|false|auto  whether to do without a cgroup where none may be made\n"
                       "                           (default auto: for ordinary users and in user namespaces)\n"
                       "  --debug                  log more\n"
+                      "  --criu PROGRAM           criu for checkpoint and restore (default criu on PATH)\n"
                       "  --systemd-cgroup         the cgroup is a scope of systemd\n"
                       "  --cgroup-manager cgroupfs|systemd|disabled   the same choice in crun's words; the last\n"
                       "                           leaves the container in the caller's cgroup\n"
@@ -174,6 +178,9 @@ static int parse_globals(int argc, char **argv, Options *o) {
                         if (o->globals.rootless < 0)
                                 r = fail_text(EINVAL, "--rootless \"%s\": expected true, false or auto",
                                               optarg);
+                        break;
+                case OPT_CRIU:
+                        criu_use(optarg);
                         break;
                 case 'v':
                 case 'V':

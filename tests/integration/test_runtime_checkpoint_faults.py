@@ -9,7 +9,7 @@ import subprocess
 import bundle
 from bundle import CGROUP, ROOT, RUNTIME, rt
 from checkpoint import COUNT, IDLE, Subject, network_works, reap_some, without
-from harness import bed, needs, wait_for
+from harness import bed, needs, run, wait_for
 
 
 def setup():
@@ -201,6 +201,39 @@ def test_help_of_every_command():
         assert lines[0] == "NAME:" and lines[1].startswith("   berth-runtime %s - " % c) and not r.err, r
         assert "Usage: berth-runtime [GLOBAL OPTIONS] %s" % c in r.out, r
     assert "--tcp-established" in rt("checkpoint", "--help").out and "--console-socket" in rt("restore", "-h").out
+
+
+def test_no_cgroup():
+    """What criu would freeze then is the caller's cgroup, or all there are."""
+    b = Subject(IDLE)
+    del b.linux["cgroupsPath"]
+    b.linux["resources"] = {}
+    b.save()
+    with open(b.path + "/out", "ab") as out:
+        subprocess.run([RUNTIME, "--root", ROOT, "--cgroup-manager", "disabled", "run", "--detach", "--bundle", b.path, "--pid-file", b.path + "/pid", b.id],
+                       stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=30, check=True)
+    b.pid = int(open(b.path + "/pid").read())
+    refused(b, "without a cgroup of its own")
+    assert not os.path.exists(b.images)
+    rt("delete", "--force", b.id)
+    b.reap()
+
+
+def test_another_criu():
+    """--criu, as older callers of runc say."""
+    b = Subject(IDLE).up()
+    r = run(RUNTIME, "--root", ROOT, "--criu", b.path + "/none", "checkpoint", b.id, check=1)
+    assert "--criu %s/none: no such file" % b.path in r.err, r
+    r = run(RUNTIME, "--root", ROOT, "--criu", "criu-of-nobody", "checkpoint", b.id, check=1)
+    assert "criu-of-nobody is not on PATH" in r.err, r
+    with open(b.path + "/criu", "w") as f:
+        f.write("#!/bin/sh\ntouch %s/called\nexec %s \"$@\"\n" % (b.path, shutil.which("criu", path="/usr/sbin:/usr/bin")))
+    os.chmod(b.path + "/criu", 0o755)
+    run(RUNTIME, "--root", ROOT, "--criu", b.path + "/criu", "checkpoint", "--image-path", b.images, b.id)
+    assert os.path.exists(b.path + "/called")
+    b.reap()
+    b.restore()
+    b.delete()
 
 
 def refused(b, text, *options):

@@ -201,13 +201,17 @@ static int dump(const CheckpointOptions *o, const State *st, ImageDir *d) {
         return r;
 }
 
-static int check(const CheckpointOptions *o, ContainerStatus status) {
+static int check(const CheckpointOptions *o, const State *st, ContainerStatus status) {
         _cleanup_free_ char *path = NULL;
         int r;
 
         if (status != STATUS_RUNNING && status != STATUS_PAUSED)
                 return fail_text(EINVAL, "cannot checkpoint container \"%s\" in the %s state", o->id,
                                  status_to_string(status));
+        /* criu would freeze that of the caller. */
+        if (isempty(st->cgroup))
+                return fail_text(EOPNOTSUPP,
+                                 "checkpoint: a container without a cgroup of its own is not supported");
         if (o->parent_path && o->parent_path[0] == '/')
                 return fail_text(EINVAL, "--parent-path %s: has to be relative to the image directory",
                                  o->parent_path);
@@ -231,7 +235,7 @@ int container_checkpoint(const CheckpointOptions *o) {
         if (r < 0)
                 return r;
         status = state_status(&st);
-        r = check(o, status);
+        r = check(o, &st, status);
         if (r < 0)
                 return r;
         r = dump(o, &st, &d);

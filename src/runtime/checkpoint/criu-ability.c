@@ -28,6 +28,13 @@ static char *find_program(const char *name) {
         return NULL;
 }
 
+static const char *program = "criu";
+
+/** criu_use - take another one (borrowed): a path, or a name that is looked up on PATH. */
+void criu_use(const char *name) {
+        program = name;
+}
+
 /**
  * criu_find - where criu is.
  * @ret: owned by the caller.
@@ -35,11 +42,17 @@ static char *find_program(const char *name) {
  * Return: 0, or -ENOENT with a message.
  */
 int criu_find(char **ret) {
-        char *path = find_program("criu");
+        char *path = NULL;
 
+        if (!strchr(program, '/'))
+                path = find_program(program);
+        else if (access(program, X_OK) < 0)
+                return fail_errno(errno, "--criu %s", program);
+        else
+                path = strdup(program);
         if (!path)
                 return fail_text(ENOENT,
-                                 "criu is not on PATH: checkpoint and restore need the package criu");
+                                 "%s is not on PATH: checkpoint and restore need the package criu", program);
         *ret = path;
         return 0;
 }

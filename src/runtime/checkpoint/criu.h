@@ -118,6 +118,7 @@ void criu_add_cgroup_root(CriuCall *c, const char *path);
 int criu_perform(CriuCall *c, CriuRequest type, CriuResponse *ret);
 
 /* criu-ability.c */
+void criu_use(const char *program);
 int criu_find(char **ret);
 int criu_require(unsigned version, const char *what);
 int criu_add_network_lock(CriuCall *c, CriuNetworkLock lock, bool dump);
