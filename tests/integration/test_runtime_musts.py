@@ -234,7 +234,7 @@ def test_entries_that_say_nothing():
 def test_a_burst_above_the_quota():
     b = Bundle("true")
     b.linux["resources"] = {"cpu": {"quota": 10000, "period": 100000, "burst": 20000}}
-    b.fails("cpu.max.burst")
+    b.fails("to cpu.max")
     b.linux["resources"]["cpu"]["burst"] = 10000
     b.run()
 
