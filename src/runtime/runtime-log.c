@@ -22,7 +22,7 @@
 static enum { LOG_TO_FILE, LOG_TO_JOURNAL, LOG_TO_SYSLOG } log_kind;
 static const char *log_identifier;
 static int log_fd = -EBADF;
-static bool log_json, log_debug, log_is_stderr;
+static bool log_json, log_debug, log_is_stderr, log_errors_only;
 
 static int connect_to(const char *path) {
         struct sockaddr_un sa = { .sun_family = AF_UNIX };
@@ -69,6 +69,11 @@ int runtime_log_open(const char *where, bool json, bool debug) {
         }
         log_fd = fd_move_above_stdio(open_log(where));
         return log_fd < 0 ? log_fd : 0;
+}
+
+/** runtime_log_errors_only - keep warnings back. */
+void runtime_log_errors_only(void) {
+        log_errors_only = true;
 }
 
 /** runtime_debugging - whether debug lines are wanted, for those that take work to make. */
@@ -119,7 +124,7 @@ void runtime_log(const char *level, const char *fmt, ...) {
         char text[2048], at[RFC3339_MAX];
         va_list ap;
 
-        if (streq(level, "debug") && !log_debug)
+        if ((streq(level, "debug") && !log_debug) || (log_errors_only && !streq(level, "error")))
                 return;
         va_start(ap, fmt);
         (void) vsnprintf(text, sizeof(text), fmt, ap);

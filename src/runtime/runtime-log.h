@@ -5,6 +5,7 @@
 
 /* The --log file: callers read their error text from its last line. */
 int runtime_log_open(const char *path, bool json, bool debug);
+void runtime_log_errors_only(void);
 int runtime_log_descriptor(void);
 bool runtime_debugging(void);
 void runtime_log(const char *level, const char *fmt, ...) _printf_(2, 3);

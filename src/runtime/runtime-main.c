@@ -35,7 +35,8 @@ static const Command commands[] = {
         { "update", "[OPTIONS] ID", "change resource limits", cmd_update, 1 },
         { "events", "[--stats] [--interval DURATION] ID", "print resource usage as JSON", cmd_events, 1 },
         { "features", "", "print what this runtime supports as JSON", cmd_features, 1 },
-        { "spec", "[--bundle DIR] [--rootless]", "write a config.json to start from", cmd_spec, 1 },
+        { "spec", "[--bundle DIR] [--file PATH] [--rootless]", "write a config.json to start from", cmd_spec,
+          1 },
         { "checkpoint", "[OPTIONS] ID", "write a running container into a directory", cmd_checkpoint, 1,
           checkpoint_help },
         { "restore", "[OPTIONS] ID", "make a container again from a checkpoint", cmd_restore, 1,
@@ -47,6 +48,7 @@ enum {
         OPT_LOG,
         OPT_LOG_FORMAT,
         OPT_DEBUG,
+        OPT_LOG_LEVEL,
         OPT_SYSTEMD_CGROUP,
         OPT_ROOTLESS,
         OPT_CRIU,
@@ -58,6 +60,7 @@ static const struct option global_options[] = {
         { "log", required_argument, NULL, OPT_LOG },
         { "log-format", required_argument, NULL, OPT_LOG_FORMAT },
         { "debug", no_argument, NULL, OPT_DEBUG },
+        { "log-level", required_argument, NULL, OPT_LOG_LEVEL },
         { "systemd-cgroup", no_argument, NULL, OPT_SYSTEMD_CGROUP },
         { "cgroup-manager", required_argument, NULL, OPT_CGROUP_MANAGER },
         { "rootless", required_argument, NULL, OPT_ROOTLESS },
@@ -110,6 +113,7 @@ static int help(void) {
                       "                           (default auto: for ordinary users and in user namespaces)\n"
                       "  --debug                  log more\n"
                       "  --criu PROGRAM           criu for checkpoint and restore (default criu on PATH)\n"
+                      "  --log-level error|warning|debug  what is told; debug is --debug (default warning)\n"
                       "  --systemd-cgroup         the cgroup is a scope of systemd\n"
                       "  --cgroup-manager cgroupfs|systemd|disabled   the same choice in crun's words; the last\n"
                       "                           leaves the container in the caller's cgroup\n"
@@ -140,6 +144,15 @@ typedef struct Options {
         bool help, version;
 } Options;
 
+static int set_log_level(const char *level, Options *o) {
+        if (!streq(level, "error") && !streq(level, "warning") && !streq(level, "debug"))
+                return fail_text(EINVAL, "--log-level \"%s\": expected error, warning or debug", level);
+        o->globals.debug = streq(level, "debug");
+        if (streq(level, "error"))
+                runtime_log_errors_only();
+        return 0;
+}
+
 /* Goes on behind an error, so that the log file is known that callers read it from. */
 static int parse_globals(int argc, char **argv, Options *o) {
         int c, r = 0;
@@ -162,6 +175,10 @@ static int parse_globals(int argc, char **argv, Options *o) {
                         break;
                 case OPT_DEBUG:
                         o->globals.debug = true;
+                        break;
+                case OPT_LOG_LEVEL:
+                        if (set_log_level(optarg, o) < 0)
+                                r = -EINVAL;
                         break;
                 case OPT_SYSTEMD_CGROUP:
                         o->globals.systemd_cgroup = true;

@@ -245,3 +245,29 @@ def test_links_of_procfs_are_not_covered():
         b = Bundle("true")
         b.config["mounts"].append({"destination": destination, "type": "bind", "source": link, "options": ["bind", "src-nofollow", "dest-nofollow"]})
         b.fails("mount " + destination)
+
+
+def test_levels_of_the_log():
+    b = Bundle("true")
+    b.process["capabilities"]["bounding"].append("CAP_NOT_KNOWN")
+    b.save()
+    for level, warns, debugs in (("error", False, False), ("warning", True, False), ("debug", True, True)):
+        log = b.path + "/" + level
+        rt("--log", log, "--log-level", level, "run", "--bundle", b.path, b.id)
+        rt("--log", log, "--log-level", level, "run", "--bundle", "/no/such", b.id, check=1)
+        with open(log) as f:
+            text = f.read()
+        assert (("CAP_NOT_KNOWN" in text), ("level=debug" in text)) == (warns, debugs) and "/no/such" in text, (level, text)
+    assert "--log-level" in rt("--log-level", "loud", "list", check=1).err
+
+
+def test_spec_in_another_file():
+    top = bundle.TOP + "/spec"
+    os.mkdir(top)
+    rt("spec", "--bundle", top, "--file", "other.json")
+    rt("spec", "-b", top, "-f", top + "/third.json", "--rootless")
+    for name in ("other.json", "third.json"):
+        with open(top + "/" + name) as f:
+            assert json.load(f)["ociVersion"]
+    assert sorted(os.listdir(top)) == ["other.json", "third.json"]
+    assert "other.json" in rt("spec", "--bundle", top, "--file", "other.json", check=1).err

@@ -121,27 +121,31 @@ static int rootless_text(char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-/** cmd_spec - berth-runtime spec [--bundle DIR] [--rootless]: write a config.json to start from. */
+/** cmd_spec - berth-runtime spec [--bundle DIR] [--file PATH] [--rootless]: write a config.json to start
+ * from. */
 int cmd_spec(const Globals *g, int argc, char **argv) {
         static const struct option options[] = { { "bundle", required_argument, NULL, 'b' },
+                                                 { "file", required_argument, NULL, 'f' },
                                                  { "rootless", no_argument, NULL, 'r' }, {} };
         _cleanup_free_ char *path = NULL, *rootless_config = NULL;
-        const char *bundle = ".", *text = template;
+        const char *bundle = ".", *file = "config.json", *text = template;
         bool rootless = false;
         int c, r;
 
         optind = 1;
-        while ((c = getopt_long(argc, argv, "+b:", options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, "+b:f:", options, NULL)) >= 0) {
                 if (c == 'r')
                         rootless = true;
                 else if (c == 'b')
                         bundle = optarg;
+                else if (c == 'f')
+                        file = optarg;
                 else
                         return command_bad_option(argv);
         }
         if (optind < argc)
                 return command_usage(argv[0], "unexpected argument");
-        path = str_concat(bundle, "/config.json");
+        path = file[0] == '/' ? strdup(file) : str_concat(bundle, "/", file);
         if (!path)
                 return -ENOMEM;
         if (rootless) {

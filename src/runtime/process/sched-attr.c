@@ -228,7 +228,9 @@ int sched_apply_initial_affinity(const SpecProcess *p) {
 int sched_apply_final_affinity(const SpecProcess *p) {
         int r = use_affinity(p, "final", true);
 
-        if (r == 0 && use_affinity(p, "initial", false) == 0)
+        /* With a cpuset, birth in the container's cgroup has taken the initial one away; moving there, as
+         * our peers do, does not. One that the cgroup does not allow is gone for good. */
+        if (r == 0 && use_affinity(p, "initial", true) == 0)
                 sched_reset_affinity();
         return MIN(r, 0);
 }
