@@ -189,9 +189,17 @@ def test_devices_of_a_user_namespace_are_bound_or_made():
     b.linux["devices"] = [{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229}, {"path": "/dev/pipe", "type": "p"}]
     out = b.sh("stat -c '%t:%T' /dev/fuse /dev/null; stat -c %F /dev/pipe; cut -d' ' -f5 /proc/self/mountinfo").out
     assert out.startswith("a:e5\n1:3\nfifo\n") and "\n/dev/fuse\n" in out, out
-    # What the host does not have there is made for the container.
+    # What the host does not have there is made; it cannot be where the namespace is somebody else's.
     b.linux["devices"] = [{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 230}]
-    assert b.sh("stat -c '%t:%T' /dev/fuse").out == "a:e6\n"
+    assert b.sh("stat -c '%t:%T %u' /dev/fuse").out == "a:e6 0\n"
+    other = Bundle("sleep", "100")
+    other.linux.update({k: b.linux[k] for k in ("namespaces", "uidMappings", "gidMappings")})
+    os.chmod(other.path, 0o755)
+    run("chown", "-R", "-h", "100000:100000", other.rootfs)
+    other.create().start()
+    b.linux["namespaces"] = [dict(n, path="/proc/%d/ns/user" % other.pid) if n["type"] == "user" else n for n in b.linux["namespaces"]]
+    b.fails("the host has another one there")
+    other.delete()
 
 
 def test_masked_and_readonly_paths_at_the_edges():

@@ -29,8 +29,18 @@ static bool slice_is_valid(const char *s) {
         return unit_is_valid(s, ".slice") && s[0] != '-' && !strstr(s, "--") && !strstr(s, "-.slice");
 }
 
-/* Return: whether @path has exactly three parts; empty ones count. */
+/* Return: whether @path has exactly three parts, where empty ones count, or two, the second of which is a
+ * scope's full name. */
 static bool split(char *path, const char *ret[3]) {
+        char *colon = strchr(path, ':');
+
+        if (colon && !strchr(colon + 1, ':') && endswith(colon + 1, ".scope")) {
+                *colon = 0;
+                ret[0] = path;
+                ret[1] = "";
+                ret[2] = colon + 1;
+                return true;
+        }
         for (unsigned i = 0; i < 3; i++) {
                 char *end = strchr(path, ':');
 

@@ -34,6 +34,10 @@ static void test_names(void **state) {
         named("-:p:n", false, "-.slice", "p-n.scope");
         named("machine.slice::n", false, "machine.slice", "n.scope");
         named("machine.slice:ignored:whole.scope", false, "machine.slice", "whole.scope");
+        named("machine.slice:whole.scope", false, "machine.slice", "whole.scope");
+        named(":whole.scope", true, "user.slice", "whole.scope");
+        refused("machine.slice:part", -EINVAL, "slice:prefix:name");
+        refused("machine.slice:.scope", -EINVAL, "name of a scope");
 }
 
 static void placed(const char *slice, const char *expected) {
