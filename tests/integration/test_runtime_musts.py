@@ -11,6 +11,11 @@ from harness import needs, run
 
 LIMITS = ("CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS", "SIGPENDING", "MSGQUEUE",
           "NICE", "RTPRIO", "RTTIME")
+MUST = ("async atime bind defaults dev diratime dirsync exec iversion lazytime loud noatime nodev nodiratime noexec noiversion "
+        "nolazytime norelatime nostrictatime nosuid private rbind relatime remount ro rprivate rshared rslave runbindable rw shared "
+        "silent slave strictatime suid sync unbindable").split()
+SHOULD = ("nosymfollow ratime rdev rdiratime rexec rnoatime rnodiratime rnoexec rnorelatime rnostrictatime rnosuid rnosymfollow "
+          "rrelatime rro rrw rstrictatime rsuid rsymfollow symfollow idmap ridmap").split()
 SMALL = {"CPU": 3600, "NPROC": 5000, "NICE": 0, "RTPRIO": 0, "RTTIME": 100000}
 
 
@@ -120,6 +125,24 @@ def test_hooks_run_in_order_in_their_namespaces():
     for line in outside + inside:
         name, *seen = line.split()
         assert seen == spaces[str(b.pid) if name[:-1] in ("createContainer", "startContainer") else "self"], (line, spaces)
+
+
+def test_a_failing_poststart_hook_stops_all_of_the_container():
+    b = Bundle("sh", "-c", "sleep 1000 & sleep 1000; true")
+    ns_without(b, "pid")
+    procs = "%s%s/cgroup.procs" % (CGROUP, b.linux["cgroupsPath"])
+    wait = "while [ $(wc -l <%s) -lt 3 ]; do sleep 0.05; done; cat %s >%s/seen; false" % (procs, procs, b.path)
+    b.config["hooks"] = {"poststart": [{"path": "/bin/sh", "args": ["sh", "-c", wait], "timeout": 20}],
+                         "poststop": [{"path": "/bin/sh", "args": ["sh", "-c", "echo stopped >>%s/seen" % b.path]}]}
+    b.create()
+    r = rt("start", b.id, check=1)
+    assert "poststart hook" in r.err, r
+    b.wait()
+    *pids, last = lines_of(b.path + "/seen")
+    assert last == "stopped" and len(pids) == 3, (pids, last)
+    for pid in pids:
+        assert not lines_of("/proc/%s/cmdline" % pid), pid  # a zombie at most
+    b.gone()
 
 
 def test_what_hooks_find():
@@ -324,6 +347,7 @@ def mount_for(option, b):
 
 
 def test_mount_options_that_features_names():
+    assert not set(MUST + SHOULD) - set(features()["mountOptions"])
     # The two that not every file system can do: test_runtime_fields_mounts.test_id_maps_as_an_option.
     for option in set(features()["mountOptions"]) - {"idmap", "ridmap"}:
         b = Bundle()
