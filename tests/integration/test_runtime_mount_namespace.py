@@ -8,7 +8,7 @@ import sys
 
 import bundle
 from bundle import TOP, Bundle, ns_without, rt
-from harness import run, wait_for
+from harness import needs, run, skip, timeout, wait_for
 from test_runtime_fields_ns import MAPS, give_to_root_of_map, inode, join
 
 KINDS = {"cgroup": "cgroup", "ipc": "ipc", "mnt": "mount", "net": "network", "pid": "pid", "user": "user", "uts": "uts"}
@@ -235,13 +235,14 @@ def test_new_user_namespace_in_our_mount_namespace():
     os.mkdir(b.path + "/vol", 0o700)
     b.config["mounts"].append({"destination": "/vol", "source": b.path + "/vol", "options": ["bind", "ro"]})
     b.linux["sysctl"] = {"kernel.msgmax": "4321", "net.ipv4.ip_forward": "1"}
+    b.linux["devices"] = [{"path": "/dev/mine", "type": "c", "major": 1, "minor": 5, "fileMode": 0o666, "uid": 0, "gid": 0}]
     b.process["args"] = ["sleep", "1000"]
     with untouched():
         b.create().start()
         out = rt("exec", b.id, "sh", "-c", "id -u; readlink /proc/self/ns/mnt; cat /proc/self/uid_map; ls -d /vol;"
-                 "echo > /dev/null; cat /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_forward; ls -ld /dev/null").out
+                 "echo > /dev/null; head -c 1 /dev/mine; cat /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_forward; ls -ld /dev/null").out
         assert out.split()[:6] == ["0", inode("self", "mnt"), "0", "100000", "65536", "/vol"], out
-        assert "\n4321\n1\nc" in out, out
+        assert "\n\x004321\n1\nc" in out, out
         b.delete()
 
 
@@ -275,6 +276,33 @@ def test_terminal_hooks_and_readonly():
         # What a hook mounts below the root is the container's, and only the container's.
         assert b.run().out == "by-hook\n"
     assert sorted(n.split(".")[1] for n in os.listdir(b.path) if n.startswith("ran.")) == ["container", "poststop", "runtime"]
+
+
+def test_with_the_systemd_driver():
+    for make in (shared, plain):
+        b = make("sh", "-c", "sleep 1000")
+        b.options = ("--systemd-cgroup",)
+        b.linux["cgroupsPath"] = "system.slice:berth-mntns:" + b.id
+        with untouched():
+            b.create().start()
+            with open("/proc/%d/cgroup" % b.pid) as f:
+                assert "/system.slice/berth-mntns-%s.scope" % b.id in f.read()
+            if b.config["mounts"]:
+                assert rt("exec", b.id, "grep", "^0", "/proc/self/cgroup").out == "0::/\n"
+            b.delete()
+
+
+def test_readiness_from_a_joined_namespace():
+    """The directory for it is the host's, whatever is at that path there."""
+    with elsewhere("mount -t tmpfs hidden /var/tmp") as pid:
+        b = joined(pid)
+        b.config["root"]["path"] = "/mnt/root"
+        run("nsenter", "-t", str(pid), "-m", "mount", "-t", "tmpfs", "t", "/mnt")
+        subprocess.run("tar -C %s -cf - . | nsenter -t %d -m sh -c 'mkdir /mnt/root && tar -C /mnt/root -xf -'" % (b.rootfs, pid),
+                       shell=True, check=True)
+        env = dict(os.environ, NOTIFY_SOCKET=TOP + "/nobody")
+        with untouched("self", pid):
+            assert b.sh("ls /run/notify; echo $NOTIFY_SOCKET", env=env).out == "notify.sock\n/run/notify/notify.sock\n"
 
 
 def test_what_cannot_be_is_refused():
@@ -381,3 +409,36 @@ def test_checkpoint_is_refused():
     assert r.code != 0 and "mount namespace" in r.err, r
     assert b.state()["status"] == "running"
     b.delete()
+
+
+@needs("vm")
+@timeout(120)
+def test_apparmor_in_a_tree():
+    if not os.path.exists("/sys/module/apparmor/parameters/enabled"):
+        skip("no AppArmor in this kernel")
+    run("mount", "-t", "securityfs", "x", "/sys/kernel/security", check=None)
+    run("apparmor_parser", "-r", "-K", input="".join("""
+profile berth-tree%s flags=(%smediate_deleted) {
+  file, capability, network, mount, signal, ptrace, umount, unix,
+  deny /etc/passwd r,
+  deny /proc/sys/kernel/** w,
+  deny /vol/no r,
+}
+""" % p for p in (("", "attach_disconnected,"), ("-whole", ""))))
+    b = shared()
+    b.process["apparmorProfile"] = "berth-tree"
+    os.mkdir(b.path + "/vol")
+    for n in ("yes", "no"):
+        with open("%s/vol/%s" % (b.path, n), "w") as f:
+            f.write(n)
+    b.config["mounts"].append({"destination": "/vol", "source": "vol", "options": ["bind"]})
+    b.linux["readonlyPaths"] = []
+    with untouched():
+        r = b.sh("cat /proc/self/attr/current; cat /vol/yes; for f in /etc/passwd /vol/no; do cat $f; done;"
+                 "echo 1 > /proc/sys/kernel/msgmax; echo end")
+    assert r.out == "berth-tree (enforce)\nyesend\n", r
+    assert r.err.lower().count("permission denied") == 3, r
+    b.process["apparmorProfile"] = "berth-tree-whole"
+    r = b.run(check=None)
+    print(r)
+    assert r.code != 0, r

@@ -3,8 +3,8 @@
  * Nodes of linux.devices for a container with a user namespace of its own, whose process may make none,
  * where the host has none to bind either. They are made before, with the rights of the host, in a file
  * system that nobody else sees: detached, with a number for each device as its name. In the container's
- * mount namespace it is mounted while they are bound from it, since a kernel before 6.15 clones nothing that
- * is not mounted.
+ * mount namespace, or the one its tree is made in, it is mounted while they are bound from it, since a
+ * kernel before 6.15 clones nothing that is not mounted.
  */
 #include "device-nodes.h"
 
@@ -69,7 +69,7 @@ int device_nodes_make(const Spec *s) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        if (s->n_devices == 0 || !spec_has_new(s, NS_USER) || !spec_has_new(s, NS_MOUNT) || geteuid() != 0)
+        if (s->n_devices == 0 || !spec_has_new(s, NS_USER) || geteuid() != 0)
                 return -EBADF;
         for (size_t i = 0; i < s->n_devices; i++) {
                 if (!is_missing(&s->devices[i]))
