@@ -86,11 +86,12 @@ int runtime_log_descriptor(void) {
         return log_fd;
 }
 
-static int append_escaped(Buffer *b, const char *s) {
+/* @quoted: it stands between quotation marks. */
+static int append_escaped(Buffer *b, const char *s, bool quoted) {
         for (const unsigned char *p = (const unsigned char *) s; *p; p++) {
                 int r;
 
-                if (*p == '"' || *p == '\\')
+                if (quoted && (*p == '"' || *p == '\\'))
                         r = buffer_appendf(b, "\\%c", *p);
                 else if (*p < 0x20 || *p == 0x7f)
                         r = buffer_appendf(b, "\\u%04x", *p);
@@ -106,16 +107,19 @@ static int priority_of(const char *level) {
         return streq(level, "error") ? LOG_ERR : streq(level, "warning") ? LOG_WARNING : LOG_DEBUG;
 }
 
-/* A newline would begin a field of its own. */
+/* A newline of somebody else's would begin a field, or a line, of its own. */
 static int format_for_socket(Buffer *b, const char *level, const char *text) {
-        int priority = priority_of(level);
+        int priority = priority_of(level), r;
 
         if (log_kind == LOG_TO_SYSLOG)
-                return buffer_appendf(b, "<%d>%s[%d]: %s", SYSLOG_FACILITY_USER | priority, log_identifier,
-                                      (int) getpid(), text);
-        return buffer_appendf(b, "PRIORITY=%d\nSYSLOG_IDENTIFIER=%.*s\nMESSAGE=%.*s\n", priority,
-                              (int) strcspn(log_identifier, "\n"), log_identifier,
-                              (int) strcspn(text, "\n"), text);
+                r = buffer_appendf(b, "<%d>%s[%d]: ", SYSLOG_FACILITY_USER | priority, log_identifier,
+                                   (int) getpid());
+        else
+                r = buffer_appendf(b, "PRIORITY=%d\nSYSLOG_IDENTIFIER=%.*s\nMESSAGE=", priority,
+                                   (int) strcspn(log_identifier, "\n"), log_identifier);
+        if (r >= 0)
+                r = append_escaped(b, text, false);
+        return r < 0 || log_kind == LOG_TO_SYSLOG ? r : buffer_append_str(b, "\n");
 }
 
 /** runtime_log - one line at @level ("error", "warning", "debug"), whole, in one write. */
@@ -139,10 +143,11 @@ void runtime_log(const char *level, const char *fmt, ...) {
                         return;
         } else if (log_json) {
                 if (buffer_appendf(&b, "{\"level\":\"%s\",\"msg\":\"", level) < 0 ||
-                    append_escaped(&b, text) < 0 || buffer_appendf(&b, "\",\"time\":\"%s\"}\n", at) < 0)
+                    append_escaped(&b, text, true) < 0 ||
+                    buffer_appendf(&b, "\",\"time\":\"%s\"}\n", at) < 0)
                         return;
         } else if (buffer_appendf(&b, "time=\"%s\" level=%s msg=\"", at, level) < 0 ||
-                   append_escaped(&b, text) < 0 || buffer_append_str(&b, "\"\n") < 0)
+                   append_escaped(&b, text, true) < 0 || buffer_append_str(&b, "\"\n") < 0)
                 return;
         (void) write_all(log_fd, b.data, b.size);
 }

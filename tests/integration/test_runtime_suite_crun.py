@@ -180,6 +180,14 @@ def test_logs_elsewhere():
         ident = where.split(":")[1] or "berth-runtime"
         wait_for(lambda i=ident: "process.cwd" in run("journalctl", "-q", "-t", i, "-p", "err", "-o", "cat").out, 10)
     assert "nosuch:/x" in rt("--log", "nosuch:/x", "list", check=1).err
+    b.process.update(cwd="/", args=["/evil\nPRIORITY=0\nMESSAGE=forged"])
+    b.save()
+    forged = "suite-f%d" % os.getpid()
+    for where in ("journald:" + forged, "syslog:" + forged):
+        rt("--log", where, "run", "--bundle", b.path, b.id, check=1)
+    wait_for(lambda: run("journalctl", "-q", "-t", forged, "-o", "cat").out.count("evil") >= 2, 10)
+    lines = [json.loads(x) for x in run("journalctl", "-q", "-t", forged, "-o", "json").out.splitlines()]
+    assert len(lines) == 2 and all(x["PRIORITY"] == "3" and '"/evil\\u000aPRIORITY' in x["MESSAGE"] for x in lines), lines
 
 
 def test_state_file_says_where_descriptors_led():
