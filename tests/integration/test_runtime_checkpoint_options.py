@@ -227,9 +227,11 @@ def test_auto_dedup():
     b.delete()
 
 
-def test_no_pivot():
+def check_no_pivot(propagation):
     """What is restored is the same, and the host sees no mount."""
-    b = Subject().up()
+    b = Subject()
+    b.linux["rootfsPropagation"] = propagation
+    b.up()
     wait_for(lambda: b.count() >= 1)
     before = profile(b)
     with open("/proc/self/mountinfo") as f:
@@ -244,6 +246,11 @@ def test_no_pivot():
             assert f.read() == host
     assert sorted(os.listdir("/proc/%d/root" % b.pid)) == sorted(os.listdir(b.rootfs))
     b.delete()
+
+
+def test_no_pivot():
+    for propagation in ("slave", "private", "shared"):
+        check_no_pivot(propagation)
 
 
 CONFIGS = ["/etc/criu/%s.conf" % n for n in ("default", "berth-runtime", "crun", "runc", "annotation")]

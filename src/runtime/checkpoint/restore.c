@@ -62,11 +62,11 @@ static int cover_root(void) {
 
         if (target < 0 || !getcwd(here, sizeof(here)))
                 return fail_errno(errno, "restore: --no-pivot: working directory");
-        if (sys_mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0)
-                return fail_errno(errno, "restore: --no-pivot: propagation of /");
         tree = mount_clone(AT_FDCWD, "/", AT_RECURSIVE);
         if (tree < 0)
                 return fail_errno(tree, "restore: --no-pivot: copy /");
+        if (sys_mount(NULL, "/", NULL, MS_SLAVE, NULL) < 0)
+                return fail_errno(errno, "restore: --no-pivot: propagation of /");
         r = mount_attach(tree, target);
         if (r < 0)
                 return fail_errno(r, "restore: --no-pivot: mount the copy of /");
