@@ -4,7 +4,7 @@ import json
 import os
 
 import bundle
-from bundle import Bundle, ns_without
+from bundle import Bundle, ns_without, rt
 from harness import run
 
 MAC, MTU = "02:11:22:33:44:55", 1789
@@ -231,6 +231,18 @@ def test_what_is_refused():
     b = Bundle()
     b.linux["netDevices"] = {}
     b.run()
+
+
+def test_no_checkpoint():
+    device("bnd0")
+    b = Bundle("sleep", "1000")
+    b.linux["netDevices"] = {"bnd0": {}}
+    b.create().start()
+    r = rt("checkpoint", "--image-path", b.path + "/images", b.id, check=None)
+    assert r.code != 0 and "linux.netDevices is not supported" in r.err, r
+    assert b.state()["status"] == "running"
+    b.delete()
+    drop("bnd0")
 
 
 def test_features():
