@@ -108,6 +108,24 @@ def test_profile_of_a_restored_container():
         b.delete()
 
 
+@needs("vm", "criu")
+@timeout(200)
+def test_images_without_a_profile_do_not_become_a_confined_container():
+    """criu knows AppArmor and restores what was not confined as it was: nothing of it may run."""
+    need_apparmor()
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 3)
+    b.checkpoint()
+    b.reap()
+    b.process["apparmorProfile"] = "berth-test"
+    b.save()
+    before = b.count()
+    b.restore(check=1)
+    assert 'process.apparmorProfile: "berth-test" was not restored' in b.out(), b.out()
+    b.gone()
+    assert b.count() == before
+
+
 # --- attacks ----------------------------------------------------------------------------------------------
 
 @needs("vm")

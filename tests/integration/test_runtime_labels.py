@@ -12,6 +12,7 @@ import outer_filter
 import selinux
 from attackers import with_python
 from bundle import TOP, Bundle, ns_without, rt
+from checkpoint import Subject
 from harness import needs, run, timeout, wait_for
 
 ONE = selinux.label("container_t", "s0:c1,c2")
@@ -243,6 +244,49 @@ def test_label_of_the_session_keyring():
     b = labeled()
     b.linux["maskedPaths"] = []
     assert "_ses" in b.sh("cat /proc/keys").out
+
+
+def went_on(b):
+    before = b.count()
+    wait_for(lambda: b.count() > before)
+    assert words(b.proc("attr/current")) == [ONE]
+
+
+@needs("vm", "selinux", "criu")
+@timeout(200)
+def test_labels_of_a_restored_container():
+    selinux.enforce(False)
+    b = labeled(new=Subject).up()
+    wait_for(lambda: b.count() >= 3)
+    r = b.checkpoint(check=None)
+    if r.code:
+        # A criu without SELinux, as Debian's: what it restores would have the label of criu.
+        assert r.code == 1 and "process.selinuxLabel" in r.err and "built without SELinux" in r.err, r
+        assert not os.path.exists(b.images + "/inventory.img")
+        went_on(b)
+        b.delete()
+        return
+    b.reap()
+    b.restore()
+    went_on(b)
+    assert selinux.label_of("/proc/%d/root/dev/shm" % b.pid) == FILES
+    assert words(rt("exec", b.id, "cat", CURRENT).out) == [ONE]
+    b.delete()
+
+
+@needs("vm", "selinux", "criu")
+@timeout(200)
+def test_images_without_a_label_do_not_become_a_labeled_container():
+    selinux.enforce(False)
+    b = Subject().up()
+    wait_for(lambda: b.count() >= 3)
+    b.checkpoint()
+    b.reap()
+    b.process["selinuxLabel"] = ONE
+    b.save()
+    b.restore(check=1)
+    assert "process.selinuxLabel" in b.out(), b.out()
+    b.gone()
 
 
 # --- what cannot be had -----------------------------------------------------------------------------------

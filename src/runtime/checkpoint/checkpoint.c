@@ -20,6 +20,7 @@
 #include "../kernel-call.h"
 #include "../namespaces/rootless.h"
 #include "criu-mounts.h"
+#include "image-label.h"
 
 #define DUMP_LOG "dump.log"
 #define MEMORY_DEVICES 1 /* the major number of null, zero, random, ... */
@@ -176,9 +177,22 @@ static void freeze_as_before(const State *st, ContainerStatus before) {
                 (void) cgroup_freeze(cgroup, freeze);
 }
 
+typedef struct DumpNotify {
+        const ImageDir *images;
+        const SpecProcess *process;
+} DumpNotify;
+
+/* All is written, and nothing ended yet: what fails here lets the container run on. */
+static int on_notify(void *userdata, const char *event, pid_t pid, int fd) {
+        const DumpNotify *n = userdata;
+
+        return streq(event, "post-dump") ? image_label_check(n->images, n->process) : 0;
+}
+
 static int dump(const CheckpointOptions *o, const State *st, ImageDir *d) {
         _cleanup_criu_ CriuCall c = CRIU_CALL_INIT;
         _cleanup_spec_ Spec spec = {};
+        DumpNotify notify = { .images = d, .process = &spec.process };
         int r;
 
         r = container_config(st, &spec);
@@ -193,6 +207,11 @@ static int dump(const CheckpointOptions *o, const State *st, ImageDir *d) {
         r = criu_add_common(&c, &o->criu, &spec, d, DUMP_LOG);
         if (r >= 0)
                 r = add_dump_options(&c, o, &spec, st);
+        if (r >= 0 && !o->pre_dump && label_is_kept(&spec.process)) {
+                c.notify = on_notify;
+                c.userdata = &notify;
+                criu_add_number(&c, CRIU_NOTIFY, true);
+        }
         d->touched = r >= 0;
         if (r >= 0 && !o->pre_dump)
                 r = save_stdio(&c, st, d->fd);

@@ -28,6 +28,7 @@
 #include "../process/terminal.h"
 #include "../seccomp/seccomp-cache.h"
 #include "criu-mounts.h"
+#include "image-label.h"
 
 #define RESTORE_LOG "restore.log"
 
@@ -169,6 +170,18 @@ static int store(Restore *x, pid_t pid) {
         return state_save(x->state);
 }
 
+/* The last moment before the processes go on, which criu lets them whatever it is answered: so all goes that
+ * is in the cgroup, and criu is in it. */
+static int check_label(const Restore *x) {
+        int r = restored_label_check(x->undo->pid, &x->bundle->spec.process);
+
+        if (r < 0) {
+                (void) kill(x->undo->pid, SIGKILL);
+                (void) cgroup_kill(x->cgroup_fd);
+        }
+        return r;
+}
+
 static int on_notify(void *userdata, const char *event, pid_t pid, int fd) {
         Restore *x = userdata;
         int r;
@@ -179,6 +192,8 @@ static int on_notify(void *userdata, const char *event, pid_t pid, int fd) {
                 return run_hooks(x, pid);
         if (streq(event, "post-restore"))
                 return store(x, pid);
+        if (streq(event, "pre-resume") && x->undo->pid > 0)
+                return check_label(x);
         if (!streq(event, "orphan-pts-master") || x->console_fd < 0 || x->terminal_sent)
                 return 0;
         if (fd < 0)
@@ -342,6 +357,8 @@ static int open_images(Restore *x) {
         int r;
 
         r = image_dir_open(o->image_path, o->work_path, RESTORE_LOG, &x->images);
+        if (r >= 0)
+                r = image_label_check(&x->images, &x->bundle->spec.process);
         if (r >= 0 && o->lazy_pages)
                 r = image_dir_await_pages(&x->images);
         return r < 0 ? r : admit_user_namespace(x);

@@ -6,6 +6,7 @@
 
 #include "../../../src/runtime/checkpoint/criu-message.h"
 #include "../../../src/runtime/checkpoint/image-dir.h"
+#include "../../../src/runtime/checkpoint/image-label.h"
 #include "../../../src/runtime/checkpoint/protobuf.h"
 
 static void test_bytes_on_the_wire(void **state) {
@@ -123,6 +124,19 @@ static void test_names_of_descriptors(void **state) {
         assert_string_equal(n.names[2], "file[1f:2]");
 }
 
+static void test_inventory(void **state) {
+        static const char head[] = "\x16\x31\x31\x58\x04\0\0\0";
+
+        /* Version 2; module 1 or 2; a field of bytes with the number of the module. */
+        assert_int_equal(inventory_module("\x16\x31\x31\x58\x04\0\0\0\x08\x02\x30\x01", 12), 1);
+        assert_int_equal(inventory_module("\x16\x31\x31\x58\x04\0\0\0\x30\x02\x08\x02", 12), 2);
+        assert_int_equal(inventory_module("\x16\x31\x31\x58\x03\0\0\0\x32\x01\x01", 11), 0);
+        assert_int_equal(inventory_module("\x16\x31\x31\x58\x03\0\0\0\x30\xff\x7f", 11), -EBADMSG);
+        assert_int_equal(inventory_module("\x16\x31\x31\x58\x01\0\0\0\x30", 9), -EBADMSG);
+        assert_int_equal(inventory_module(head, 8), 0);
+        assert_int_equal(inventory_module(head, 7), -EBADMSG);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_bytes_on_the_wire),
@@ -131,6 +145,7 @@ int main(void) {
                 cmocka_unit_test(test_answers_of_criu),
                 cmocka_unit_test(test_versions_of_criu),
                 cmocka_unit_test(test_names_of_descriptors),
+                cmocka_unit_test(test_inventory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
