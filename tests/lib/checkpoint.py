@@ -137,5 +137,6 @@ def without(program, *args, **kw):
 
 def network_works(b):
     """Whether the container's loopback takes connections."""
-    script = "(echo hello | busybox nc -l -p 99) & sleep 0.5; busybox nc -w 3 127.0.0.1 99 </dev/null; kill %1"
+    # One that is left would hold our pipe.
+    script = "(echo hello | busybox timeout 8 busybox nc -l -p 99) & sleep 0.5; busybox nc -w 3 127.0.0.1 99 </dev/null; kill %1"
     return any(rt("exec", b.id, "sh", "-c", script, check=None).out == "hello\n" for _ in range(5))
