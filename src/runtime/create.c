@@ -211,6 +211,7 @@ int create_fill_state(const Spec *s, const CreateOptions *o, State *st) {
         st->no_new_privs = s->process.no_new_privs;
         st->user_ns = s->ns[NS_USER].present;
         st->shared_mounts = !spec_has_new(s, NS_MOUNT);
+        st->root_tree = st->shared_mounts && root_tree_is_needed(s);
         st->keep_keyring = o->no_new_keyring;
         st->may_trace = !st->user_ns && (s->process.caps[CAP_SET_BOUNDING] & UINT64_C(1) << CAP_SYS_PTRACE);
         st->annotations = json_object_get(s->annotations);

@@ -390,11 +390,14 @@ static int inherit_oom_score(const ExecContext *c) {
 
 /* A process file that says nothing means what the container has, or exec would be a way out of it. */
 static int inherit_confinement(SpecProcess *p, const State *s) {
+        int r;
+
         if (isempty(p->apparmor))
                 p->apparmor = s->apparmor;
         if (isempty(p->selinux))
                 p->selinux = s->selinux;
-        return label_check(p, NULL);
+        r = label_check(p, NULL);
+        return r < 0 || !s->root_tree ? r : root_tree_check_profile(p->apparmor);
 }
 
 /* The agent is named in the container's config.json; @ret_config owns what @ret borrows. */

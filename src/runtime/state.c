@@ -147,6 +147,7 @@ int state_save(const State *s) {
             json_set_bool(o, "madeCgroup", s->made_cgroup) < 0 ||
             json_set_bool(o, "userNamespace", s->user_ns) < 0 ||
             json_set_bool(o, "sharedMounts", s->shared_mounts) < 0 ||
+            json_set_bool(o, "rootTree", s->root_tree) < 0 ||
             json_set_bool(o, "mayTrace", s->may_trace) < 0 ||
             json_set_bool(o, "keepKeyring", s->keep_keyring) < 0)
                 return -ENOMEM;
@@ -187,6 +188,7 @@ static void state_fill(State *s, json_object *o) {
         (void) json_get_bool(o, "madeCgroup", &s->made_cgroup);
         (void) json_get_bool(o, "userNamespace", &s->user_ns);
         (void) json_get_bool(o, "sharedMounts", &s->shared_mounts);
+        (void) json_get_bool(o, "rootTree", &s->root_tree);
         (void) json_get_bool(o, "mayTrace", &s->may_trace);
         (void) json_get_bool(o, "keepKeyring", &s->keep_keyring);
         (void) json_get_bool(o, "scopeUser", &s->scope_user);

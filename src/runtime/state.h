@@ -31,6 +31,7 @@ typedef struct State {
         char *descriptors; /* what 0 to 2 of the payload led to when it was created, a JSON array; or NULL */
         bool any_hook, no_new_privs, made_cgroup;
         bool user_ns;
+        bool root_tree;     /* its root is a detached tree: mounts/root-tree.c */
         bool shared_mounts; /* the mount namespace is not its own: its root is that of its first process only
                              */
         bool may_trace; /* CAP_SYS_PTRACE in our user namespace: exec-guard.c */

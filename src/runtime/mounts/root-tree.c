@@ -25,6 +25,7 @@
 #include "../error.h"
 #include "../kernel-call.h"
 #include "../namespaces/rootless.h"
+#include "../process/activation.h"
 #include "mounts.h"
 
 static const char *propagation_name(uint64_t propagation) {
@@ -79,6 +80,8 @@ int root_tree_check(const Spec *s) {
                                          m->destination, propagation_name(m->propagation));
                 r = check_foreign(s, m);
         }
+        if (r >= 0 && root_tree_is_needed(s))
+                r = root_tree_check_profile(s->process.apparmor);
         if (r < 0 || !s->ns[NS_MOUNT].path)
                 return r;
         if (spec_has_new(s, NS_USER))
@@ -98,7 +101,19 @@ int root_tree_check(const Spec *s) {
 bool root_tree_is_needed(const Spec *s) {
         return s->n_mounts > 0 || s->readonly || (s->masked && s->masked[0]) ||
                (s->readonly_paths && s->readonly_paths[0]) || s->process.terminal ||
-               s->ns[NS_USER].present || rootless_in_user_namespace();
+               s->ns[NS_USER].present || notify_wanted() || rootless_in_user_namespace();
+}
+
+/**
+ * root_tree_check_profile - refuse an AppArmor profile in a detached tree: its rules are about paths of the
+ * mount namespace, and there are none to what lies in the tree, so what they deny would be allowed.
+ */
+int root_tree_check_profile(const char *profile) {
+        if (isempty(profile) || streq(profile, "unconfined"))
+                return 0;
+        return fail_text(EOPNOTSUPP,
+                         "process.apparmorProfile: \"%s\": needs a new mount namespace, or nothing to be mounted",
+                         profile);
 }
 
 static int build_and_send(RootBuilder build, void *userdata, int channel_fd) {

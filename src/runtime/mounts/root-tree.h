@@ -13,5 +13,6 @@ typedef int (*RootBuilder)(void *userdata, int *ret_peer);
 
 int root_tree_check(const Spec *s);
 bool root_tree_is_needed(const Spec *s);
+int root_tree_check_profile(const char *profile);
 int root_tree_build(RootBuilder build, void *userdata, int *ret_peer);
 int root_tree_enter(int root_fd);
