@@ -107,3 +107,23 @@ int hide_host_views(const char *rootfs, bool shared) {
                 r = hide(views[n - 1]);
         return r < 0 ? r : 0;
 }
+
+/**
+ * root_is_mounted_on_nothing - whether / is what the kernel began with, as in an initial RAM disk: it is the
+ * mount that names itself as the one it is mounted on.
+ */
+bool root_is_mounted_on_nothing(void) {
+        _cleanup_free_ char *text = NULL;
+
+        if (read_file_at(AT_FDCWD, MOUNTINFO, MOUNTINFO_MAX, &text, NULL) < 0)
+                return false;
+        for (const char *l = text; *l;) {
+                size_t id = strcspn(l, " \n"), parent = l[id] == ' ' ? strcspn(l + id + 1, " \n") : 0;
+
+                if (id > 0 && id == parent && strncmp(l, l + id + 1, id) == 0)
+                        return true;
+                l = strchrnul(l, '\n');
+                l += *l == '\n';
+        }
+        return false;
+}

@@ -3,4 +3,5 @@
 
 #include <stdbool.h>
 
+bool root_is_mounted_on_nothing(void);
 int hide_host_views(const char *rootfs, bool shared);

@@ -262,7 +262,7 @@ static int enter_by_pivot(const Spec *s, int root_fd) {
         return chdir("/") < 0 ? fail_errno(errno, "chdir /") : 0;
 }
 
-/* For a host whose root cannot be pivoted away (initramfs). */
+/* For a host whose root cannot be pivoted away, as in an initial RAM disk. */
 static int enter_by_move(const Spec *s, int root_fd, const char *path) {
         int r = hide_host_views(path, s->rootfs_propagation == MS_SHARED);
 
@@ -280,7 +280,9 @@ int rootfs_enter(const Spec *s, int root_fd, const char *path, bool pivot) {
         unsigned long recursive = s->rootfs_propagation_recursive ? MS_REC : 0;
         int r;
 
-        r = pivot ? enter_by_pivot(s, root_fd) : enter_by_move(s, root_fd, path);
+        r = pivot ? enter_by_pivot(s, root_fd) : 0;
+        if (!pivot || (r == -EINVAL && root_is_mounted_on_nothing()))
+                r = enter_by_move(s, root_fd, path);
         if (r < 0)
                 return r;
         if ((s->rootfs_propagation == MS_SHARED || s->rootfs_propagation == MS_UNBINDABLE) &&
