@@ -21,18 +21,21 @@
 
 static const Command commands[] = {
         { "create", "[OPTIONS] ID", "make a container that waits for start", cmd_create, 1 },
-        { "start", "ID", "run the program of a created container", cmd_start, 1 },
+        { "start", "ID", "run the program of a created container", cmd_start, 1,
+          .usage = "CONTAINER" },
         { "run", "[OPTIONS] ID", "create, start, wait, delete", cmd_run, 1 },
         { "state", "ID", "print the state as JSON", cmd_state, 1 },
         { "kill", "[--all] [--regex] ID [SIGNAL]", "send a signal (default SIGTERM)", cmd_kill, 1 },
-        { "delete", "[--force] [--regex] ID", "remove a stopped container", cmd_delete, 1 },
+        { "delete", "[--force] [--regex] ID", "remove a stopped container", cmd_delete, 1,
+          .usage = "CONTAINER" },
         { "exec", "[OPTIONS] ID COMMAND...", "run a further process in a container", cmd_exec, 255 },
         { "list", "[--format table|json] [--quiet]", "list the containers", cmd_list, 1 },
         { "ps", "[--format table|json] ID [OPTION OF PS...]", "list the processes of a container", cmd_ps,
           1 },
         { "pause", "ID", "freeze all processes", cmd_pause, 1 },
         { "resume", "ID", "thaw all processes", cmd_resume, 1 },
-        { "update", "[OPTIONS] ID", "change resource limits", cmd_update, 1 },
+        { "update", "[OPTIONS] ID", "change resource limits", cmd_update, 1,
+          .usage = "[OPTION]... CONTAINER" },
         { "events", "[--stats] [--interval DURATION] ID", "print resource usage as JSON", cmd_events, 1 },
         { "features", "", "print what this runtime supports as JSON", cmd_features, 1 },
         { "spec", "[--bundle DIR] [--file PATH] [--rootless]", "write a config.json to start from", cmd_spec,
@@ -98,7 +101,7 @@ int command_single_id(int argc, char **argv, int optind_value, const char **ret)
 static int help(void) {
         /* The layout of runc, whose callers read it; under the name that we were called by. */
         (void) printf("NAME:\n   %s - Open Container Initiative runtime, for Linux with cgroup v2\n\n"
-                      "Usage: %s [GLOBAL OPTIONS] COMMAND [ARGUMENTS...]\n\nCOMMANDS:\n",
+                      "Usage: %s [OPTION...] COMMAND [ARGUMENTS...]\n\nCOMMANDS:\n",
                       program_invocation_short_name, program_invocation_short_name);
         for (size_t i = 0; i < ELEMENTSOF(commands); i++)
                 (void) printf("   %-10s %-32s %s\n", commands[i].name, commands[i].arguments,
@@ -124,8 +127,10 @@ static int help(void) {
 static int help_command(const Command *c) {
         const char *name = program_invocation_short_name;
 
-        (void) printf("NAME:\n   %s %s - %s\n\nUsage: %s [GLOBAL OPTIONS] %s %s\n", name, c->name,
-                      c->summary, name, c->name, c->arguments);
+        (void) printf("NAME:\n   %s %s - %s\n\nUsage: %s [OPTION...] %s %s\n", name, c->name,
+                      c->summary, name, c->name, c->usage ? c->usage : c->arguments);
+        if (c->usage)
+                (void) printf("\nARGUMENTS:\n   %s\n", c->arguments);
         if (c->options)
                 (void) printf("\nOPTIONS:\n%s", c->options);
         else

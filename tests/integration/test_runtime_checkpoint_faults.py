@@ -199,7 +199,7 @@ def test_help_of_every_command():
         r = rt(c, "--help")
         lines = r.out.splitlines()
         assert lines[0] == "NAME:" and lines[1].startswith("   berth-runtime %s - " % c) and not r.err, r
-        assert "Usage: berth-runtime [GLOBAL OPTIONS] %s" % c in r.out, r
+        assert "Usage: berth-runtime [OPTION...] %s" % c in r.out, r
     assert "--tcp-established" in rt("checkpoint", "--help").out and "--console-socket" in rt("restore", "-h").out
 
 

@@ -279,3 +279,10 @@ def test_spec_in_another_file():
             assert json.load(f)["ociVersion"]
     assert sorted(os.listdir(top)) == ["other.json", "third.json"]
     assert "other.json" in rt("spec", "--bundle", top, "--file", "other.json", check=1).err
+
+
+def test_usage_of_commands():
+    for command, usage in (("delete", "delete CONTAINER"), ("start", "start CONTAINER"), ("update", "update [OPTION]... CONTAINER")):
+        out = rt(command, "--help").out
+        assert "Usage: %s [OPTION...] %s\n" % (os.path.basename(bundle.RUNTIME), usage) in out, out
+    assert "--regex" in rt("delete", "--help").out

@@ -20,6 +20,7 @@ typedef struct Command {
         CommandFunction run;
         int failure;         /* exit status of a failed run */
         const char *options; /* lines for --help; NULL: all is in the manual page */
+        const char *usage;   /* of --help in crun's words, which its callers look for; NULL: arguments */
 } Command;
 
 int command_usage(const char *name, const char *problem);

@@ -111,9 +111,10 @@ bool root_tree_is_needed(const Spec *s) {
 int root_tree_check_profile(const char *profile) {
         if (isempty(profile) || streq(profile, "unconfined"))
                 return 0;
-        return fail_text(EOPNOTSUPP,
-                         "process.apparmorProfile: \"%s\": needs a new mount namespace, or nothing to be mounted",
-                         profile);
+        return fail_text(
+                        EOPNOTSUPP,
+                        "process.apparmorProfile: \"%s\": needs a new mount namespace, or nothing to be mounted",
+                        profile);
 }
 
 static int build_and_send(RootBuilder build, void *userdata, int channel_fd) {
