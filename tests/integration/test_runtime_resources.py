@@ -8,7 +8,7 @@ import time
 
 import bundle
 from bundle import CGROUP, RUNTIME, Bundle, rt
-from harness import needs, run, wait_for
+from harness import needs, run, skip, wait_for
 
 MB = 1024 * 1024
 
@@ -335,6 +335,52 @@ def test_io():
     assert weights or "io.weight" in r.err, r
     b.delete()
     limited("true", blockIO={"throttleReadBpsDevice": [{"major": 250, "minor": 99, "rate": 1}]}).fails("250:99 rbps=1")
+
+
+def load(module):
+    r = run("modprobe", module, check=None)
+    if r.code:
+        skip("this kernel has no %s: %s" % (module, r.err))
+
+
+@needs("vm", "controllers")
+def test_io_weight_of_a_device():
+    load("bfq")
+    major, minor = disk()
+    scheduler = "/sys/dev/block/%d:%d/queue/scheduler" % (major, minor)
+    with open(scheduler) as f:
+        before = re.search(r"\[(\S+)\]", f.read()).group(1)
+    with open(scheduler, "w") as f:
+        f.write("bfq")
+    try:
+        dev = {"major": major, "minor": minor}
+        b = limited(blockIO={"weight": 200, "weightDevice": [dict(dev, weight=300)]}).create()
+        assert read(b, "io.bfq.weight") == "default 200\n%d:%d 300" % (major, minor)
+        rt("update", "-r", "-", b.id, input=json.dumps({"blockIO": {"weightDevice": [dict(dev, weight=400)]}}))
+        assert read(b, "io.bfq.weight") == "default 200\n%d:%d 400" % (major, minor)
+        assert stored(b)["blockIO"] == {"weight": 200, "weightDevice": [dict(dev, weight=400)]}
+        b.delete()
+    finally:
+        with open(scheduler, "w") as f:
+            f.write(before)
+
+
+@needs("vm", "controllers")
+def test_rdma_of_a_device():
+    """By the kernel's own RDMA over any network device."""
+    load("rdma_rxe")
+    run("ip", "link", "add", "rdmatest", "type", "dummy")
+    try:
+        run("ip", "link", "set", "rdmatest", "up")
+        run("rdma", "link", "add", "rxetest", "type", "rxe", "netdev", "rdmatest")
+        b = limited(rdma={"rxetest": {"hcaHandles": 3, "hcaObjects": 2000}}).create()
+        assert read(b, "rdma.max") == "rxetest hca_handle=3 hca_object=2000"
+        rt("update", "-r", "-", b.id, input=json.dumps({"rdma": {"rxetest": {"hcaHandles": 4}}}))
+        rdma = json.loads(rt("events", "--stats", b.id).out)["data"]["rdma"]
+        assert rdma["rdmaLimit"] == [{"device": "rxetest", "hcaHandles": 4, "hcaObjects": 2000}], rdma
+        b.delete()
+    finally:
+        run("ip", "link", "delete", "rdmatest")
 
 
 @needs("controllers")
