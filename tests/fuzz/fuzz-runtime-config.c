@@ -3,11 +3,11 @@
 
 #include "fuzz.h"
 #include "runtime/cgroup/device-filter.h"
-#include "runtime/error.h"
 #include "runtime/cgroup/resources.h"
-#include "runtime/spec/spec.h"
+#include "runtime/error.h"
 #include "runtime/process/memory-policy.h"
 #include "runtime/process/sysctl.h"
+#include "runtime/spec/spec.h"
 
 static void check_process(const SpecProcess *p) {
         assert(p->args && p->args[0] && p->cwd);
@@ -21,8 +21,8 @@ static void check_devices(const Spec *s) {
         size_t n_rules = 0, n = 0;
 
         if (spec_array(s->resources, "linux.resources", "devices", &rules, &n_rules) < 0 ||
-            device_filter_build(rules, n_rules, code, &n) < 0)
-                return;
+            device_filter_build(rules, n_rules, code, &n) <= 0)
+                return; /* refused, or all is allowed */
         assert(n > 0 && n <= DEVICE_FILTER_MAX && code[n - 1].code == (BPF_JMP | BPF_EXIT));
         for (size_t i = 0; i < n; i++)
                 if (BPF_CLASS(code[i].code) == BPF_JMP && code[i].code != (BPF_JMP | BPF_EXIT))
