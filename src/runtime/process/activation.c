@@ -23,25 +23,11 @@
 #include "../../basic/str.h"
 #include "../error.h"
 #include "../runtime-log.h"
+#include "environment.h"
 
 #define NOTIFY_DIRECTORY "/run/notify"
 #define NOTIFY_ENV "NOTIFY_SOCKET=" NOTIFY_DIRECTORY "/notify.sock"
 #define LISTEN_FDS_MAX 1024
-
-static int env_append(SpecProcess *p, const char *entry) {
-        const char **env;
-        size_t n = 0;
-
-        while (p->env && p->env[n])
-                n++;
-        env = reallocarray(p->env, n + 2, sizeof(char *));
-        if (!env)
-                return -ENOMEM;
-        env[n] = entry;
-        env[n + 1] = NULL;
-        p->env = env;
-        return 0;
-}
 
 /**
  * activation_take_fds - look for descriptors that were passed to us by socket activation.
@@ -79,15 +65,15 @@ int activation_env_add(SpecProcess *p, unsigned listen_fds) {
         if (listen_fds == 0)
                 return 0;
         entry = str_printf("LISTEN_FDS=%u", listen_fds);
-        r = entry ? env_append(p, entry) : -ENOMEM;
+        r = entry ? environment_append(p, entry) : -ENOMEM;
         if (r < 0)
                 return r;
         entry = str_printf("LISTEN_PID=%d", (int) getpid());
-        r = entry ? env_append(p, entry) : -ENOMEM;
+        r = entry ? environment_append(p, entry) : -ENOMEM;
         if (r < 0 || !names)
                 return r;
         entry = str_concat("LISTEN_FDNAMES=", names);
-        return entry ? env_append(p, entry) : -ENOMEM;
+        return entry ? environment_append(p, entry) : -ENOMEM;
 }
 
 /** notify_wanted - whether our service manager wants to hear of the payload's readiness. */
@@ -121,7 +107,7 @@ int notify_prepare(Spec *s, const State *st, const char *root) {
                 .destination = NOTIFY_DIRECTORY, .source = s->notify_source, .type = "bind", .bind = true,
                 .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
         };
-        return env_append(&s->process, NOTIFY_ENV);
+        return environment_append(&s->process, NOTIFY_ENV);
 }
 
 /**

@@ -46,3 +46,19 @@ int environment_unify(SpecProcess *p) {
         p->env[kept] = NULL;
         return 0;
 }
+
+/** environment_append - add @entry, which is borrowed. Return: 0 or -ENOMEM. */
+int environment_append(SpecProcess *p, const char *entry) {
+        const char **env;
+        size_t n = 0;
+
+        while (p->env && p->env[n])
+                n++;
+        env = reallocarray(p->env, n + 2, sizeof(char *));
+        if (!env)
+                return -ENOMEM;
+        env[n] = entry;
+        env[n + 1] = NULL;
+        p->env = env;
+        return 0;
+}

@@ -3,4 +3,5 @@
 
 #include "../spec/spec.h"
 
+int environment_append(SpecProcess *p, const char *entry);
 int environment_unify(SpecProcess *p);

@@ -5,17 +5,6 @@
 #include "environment.h"
 #include "process.h"
 
-static int append(SpecProcess *p, size_t n, const char *entry) {
-        const char **env = reallocarray(p->env, n + 2, sizeof(char *));
-
-        if (!env)
-                return -ENOMEM;
-        env[n] = entry;
-        env[n + 1] = NULL;
-        p->env = env;
-        return 0;
-}
-
 /** home_env_add - each variable once, and HOME as the container's passwd says unless it has a value. */
 int home_env_add(SpecProcess *p) {
         _cleanup_free_ char *home = NULL;
@@ -40,7 +29,7 @@ int home_env_add(SpecProcess *p) {
         if (given < n)
                 p->env[given] = entry;
         else
-                r = append(p, n, entry);
+                r = environment_append(p, entry);
         if (r < 0)
                 free(entry);
         return r;
