@@ -167,6 +167,25 @@ def test_no_manager_is_an_error():
     shutil.rmtree(HOME + "/state", ignore_errors=True)
 
 
+def test_delete_after_the_manager():
+    """With it goes the cgroup, and nobody is left to be asked."""
+    b = UserScope("sleep", "1000").save()
+    root = HOME + "/state"
+    with open(b.path + "/out", "ab") as out:
+        subprocess.run(command(RUNTIME, "--root", root, "--systemd-cgroup", "create", "--bundle", b.path, b.id),
+                       stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=30, check=True)
+    assert os.path.exists(b.cgroup)
+    run("systemctl", "stop", "user@%d" % UID, "user-runtime-dir@%d" % UID, timeout=60)
+    try:
+        wait_for(lambda: not os.path.exists(b.cgroup))
+        r = as_user(RUNTIME, "--root", root, "delete", "--force", b.id, check=None)
+        assert r.code == 0 and "cannot connect to systemd" in r.err and os.listdir(root) == [], r
+    finally:
+        run("systemctl", "start", "user@%d" % UID, timeout=60)
+    shutil.rmtree(root)
+    b.gone()
+
+
 @needs("controllers")
 def test_limits_of_a_user():
     with_bus()

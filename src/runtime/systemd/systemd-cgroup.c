@@ -24,6 +24,7 @@
 #include "../cgroup/cgroup.h"
 #include "../cgroup/resources.h"
 #include "../error.h"
+#include "../runtime-log.h"
 #include "systemd-name.h"
 #include "systemd-properties.h"
 
@@ -359,7 +360,8 @@ static bool scope_is_gone(const State *st) {
         return fd == -ENOENT;
 }
 
-/** systemd_scope_remove - end the scope of a container whose processes are dead. */
+/** systemd_scope_remove - end the scope of a container whose processes are dead. A manager that is gone, and
+ * with it the scope's cgroup, keeps no container: what it may still know of the scope is only a warning. */
 int systemd_scope_remove(const State *st) {
         _cleanup_scope_helper_ ScopeHelper h = {};
         bool gone = scope_is_gone(st);
@@ -368,7 +370,11 @@ int systemd_scope_remove(const State *st) {
         if (gone && !unit_is_loaded(st))
                 return 0;
         r = scope_helper_start(st->scope_user, &h);
-        return r < 0 ? r : stop_unit(&h, st, gone);
+        r = r < 0 ? r : stop_unit(&h, st, gone);
+        if (r >= 0 || !gone)
+                return r;
+        runtime_warning("%s", fail_message());
+        return 0;
 }
 
 /**
