@@ -200,13 +200,19 @@ static void state_fill(State *s, json_object *o) {
 
 /* Whatever may lie there, a pipe as little as a huge file holds up who lists all containers. */
 static int load_file(int dir_fd, json_object **ret) {
+        /* The second is what older versions wrote, whose containers may still run. */
+        static const char *const names[] = { "status", "state.json" };
         _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ char *text = NULL;
         struct stat st;
         size_t size;
         int r;
 
-        fd = openat(dir_fd, "status", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        for (size_t i = 0; i < ELEMENTSOF(names) && fd < 0; i++) {
+                fd = openat(dir_fd, names[i], O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+                if (fd < 0 && errno != ENOENT)
+                        break;
+        }
         if (fd < 0 || fstat(fd, &st) < 0)
                 return negative_errno();
         if (!S_ISREG(st.st_mode))

@@ -509,3 +509,23 @@ def test_many_containers_and_garbage():
             elif os.path.exists(path):
                 os.unlink(path)
     b.delete()
+
+
+def test_a_container_of_an_older_version():
+    """Whose state has another name."""
+    b = Bundle("sleep", "100").create()
+    directory = "%s/%s/" % (ROOT, b.id)
+    os.rename(directory + "status", directory + "state.json")
+    assert b.state()["status"] == "created" and b.state()["pid"] == b.pid
+    b.start()
+    assert b.state()["status"] == "running" and rt("exec", b.id, "echo", "x").out == "x\n"
+    assert "not stopped" in rt("delete", b.id, check=1).err
+    rt("kill", b.id, "KILL")
+    wait_for(lambda: b.state()["status"] == "stopped")
+    rt("delete", b.id)
+    b.gone()
+    b = Bundle("sleep", "100").create().start()
+    directory = "%s/%s/" % (ROOT, b.id)
+    os.rename(directory + "status", directory + "state.json")
+    b.delete()
+    b.wait()
