@@ -121,11 +121,18 @@ def test_an_agent_answers():
 def test_an_agent_that_an_annotation_names():
     b = Bundle("sleep", "100")
     agent = notifying(b, "mkdir", "mkdirat")
+    path = b.linux["seccomp"].pop("listenerPath")
+    for receiver, listener in ((path, None), (path, ""), ("/nowhere/agent", path)):
+        b.config["annotations"] = {"run.oci.seccomp.receiver": receiver}
+        if listener is not None:
+            b.linux["seccomp"]["listenerPath"] = listener
+        before = len(agent.states)
+        b.create().start()
+        assert "No anode" in rt("exec", b.id, "mkdir", "/tmp/x", check=1).err and len(agent.states) == before + 2
+        b.delete()
     b.linux["seccomp"]["listenerPath"] = "/nowhere/agent"
     b.config["annotations"] = {"run.oci.seccomp.receiver": agent.path}
-    b.create().start()
-    assert "No anode" in rt("exec", b.id, "mkdir", "/tmp/x", check=1).err and len(agent.states) == 2
-    b.delete()
+    b.fails("/nowhere/agent")
     b.config["annotations"]["run.oci.seccomp.receiver"] = "agent"
     b.fails("run.oci.seccomp.receiver")
 

@@ -129,6 +129,9 @@ def test_unknown_system_calls_can_be_an_error():
     b.run()
     b.config["annotations"] = {"run.oci.seccomp_fail_unknown_syscall": "1"}
     b.fails('"no_such_call"')
+    b.config["annotations"] = {"run.oci.seccomp_fail_unknown_syscall": "0"}
+    b.run()
+    b.config["annotations"] = {"run.oci.seccomp_fail_unknown_syscall": "1"}
     b.linux["seccomp"]["syscalls"][0]["names"].pop()
     b.run()
 
@@ -162,6 +165,12 @@ def test_containers_by_pattern():
     rt("state", made[1].id, check=1)
     rt("delete", "--force", "--regex", "t[0-9]+")
     rt("delete", "--force", "--regex", "t[0-9]+")
+    # Each failure is told, and once.
+    three = [Bundle("sleep", "100").create().start() for _ in range(3)]
+    r = rt("delete", "--regex", "^t[0-9]+$", check=1)
+    assert [r.err.count('container "%s" that is not stopped' % b.id) for b in three] == [1, 1, 1], r
+    for b in three:
+        b.delete()
     for b in made + [other]:
         b.gone()
     assert "regular expression" in rt("delete", "--regex", "*(", check=1).err

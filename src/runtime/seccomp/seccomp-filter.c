@@ -508,9 +508,6 @@ static int find_notify(json_object *seccomp, SeccompNotify *ret) {
         }
         if (r < 0)
                 return r;
-        if (any && isempty(json_string_or(seccomp, "listenerPath", "")))
-                return fail_text(EINVAL,
-                                 "config.json: linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs one");
         /* What goes wrong between the filter and the program is told by write(). */
         if (write_call)
                 return fail_text(EINVAL,
@@ -519,9 +516,6 @@ static int find_notify(json_object *seccomp, SeccompNotify *ret) {
         if (sendmsg && sendmmsg)
                 return fail_text(EINVAL, "config.json: linux.seccomp: SCMP_ACT_NOTIFY for both sendmsg and "
                                          "sendmmsg leaves no way to hand over the listener");
-        if (json_get(seccomp, "listenerMetadata") && isempty(json_string_or(seccomp, "listenerPath", "")))
-                return fail_text(EINVAL,
-                                 "config.json: linux.seccomp.listenerMetadata: without listenerPath");
         *ret = !any ? SECCOMP_NOTIFY_NONE : sendmsg ? SECCOMP_NOTIFY_SENDMMSG : SECCOMP_NOTIFY_SENDMSG;
         return 0;
 }

@@ -40,7 +40,7 @@ static int connect_to(const char *path) {
 /**
  * seccomp_agent_connect - connect to listenerPath if @f notifies; from the host's side.
  * @seccomp: must outlive @ret.
- * @annotations: of the container; may name another socket, and may be NULL.
+ * @annotations: of the container; name the socket where there is no listenerPath, and may be NULL.
  *
  * Return: 0, or -errno with a message.
  */
@@ -49,22 +49,29 @@ int seccomp_agent_connect(json_object *seccomp, json_object *annotations, const 
         const char *path = NULL, *metadata = NULL, *receiver;
         int r;
 
-        if (f->notify == SECCOMP_NOTIFY_NONE)
-                return 0;
         r = spec_string(seccomp, "linux.seccomp", "listenerPath", &path);
         if (r >= 0)
                 r = spec_string(seccomp, "linux.seccomp", "listenerMetadata", &metadata);
-        if (r >= 0)
-                r = spec_seccomp_receiver(annotations, &receiver);
+        if (r < 0 || (f->notify == SECCOMP_NOTIFY_NONE && !metadata))
+                return r < 0 ? r : 0;
+        r = spec_seccomp_receiver(annotations, &receiver);
         if (r < 0)
                 return r;
-        path = receiver ?: path;
-        r = connect_to(strempty(path));
+        path = isempty(path) ? receiver : path;
+        if (isempty(path) && f->notify != SECCOMP_NOTIFY_NONE)
+                return fail_text(EINVAL,
+                                 "config.json: linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs one");
+        if (isempty(path) && metadata)
+                return fail_text(EINVAL,
+                                 "config.json: linux.seccomp.listenerMetadata: without listenerPath");
+        if (f->notify == SECCOMP_NOTIFY_NONE)
+                return 0;
+        r = connect_to(path);
         if (r < 0)
                 return fail_errno(r,
                                   "config.json: linux.seccomp.listenerPath: failed to connect with seccomp "
                                   "agent %s",
-                                  strempty(path));
+                                  path);
         ret->fd = r;
         ret->metadata = metadata;
         return 0;

@@ -94,8 +94,11 @@ int resources_fold_case(json_object *from, json_object **ret) {
                         json_object *item = NULL;
 
                         r = resources_fold_case(json_object_array_get_idx(from, i), &item);
-                        if (r >= 0)
-                                r = json_add(to, item);
+                        /* Not json_add(), for which null is a failure. */
+                        if (r >= 0 && json_object_array_add(to, item) < 0) {
+                                json_object_put(item);
+                                r = -ENOMEM;
+                        }
                 }
         } else if (json_object_is_type(from, json_type_object)) {
                 to = json_object_new_object();

@@ -52,7 +52,8 @@ int spec_annotations_parse(json_object *annotations, Spec *s) {
         s->mount_context = "context";
         if (!annotations)
                 return 0;
-        s->fail_unknown_syscalls = json_get(annotations, "run.oci.seccomp_fail_unknown_syscall");
+        s->fail_unknown_syscalls =
+                !streq(json_string_or(annotations, "run.oci.seccomp_fail_unknown_syscall", "0"), "0");
         if ((r = refuse(annotations)) < 0 ||
             (r = take_path(annotations, "run.oci.hooks.stdout", &s->hook_stdout)) < 0 ||
             (r = take_path(annotations, "run.oci.hooks.stderr", &s->hook_stderr)) < 0 ||
@@ -62,7 +63,7 @@ int spec_annotations_parse(json_object *annotations, Spec *s) {
 }
 
 /**
- * spec_seccomp_receiver - where the listener of a filter goes in place of linux.seccomp.listenerPath.
+ * spec_seccomp_receiver - where the listener of a filter goes if linux.seccomp.listenerPath does not say.
  * @ret: NULL if the annotations do not say.
  */
 int spec_seccomp_receiver(json_object *annotations, const char **ret) {

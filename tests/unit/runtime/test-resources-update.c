@@ -142,9 +142,9 @@ static void test_case_is_folded(void **state) {
         _cleanup_json_ json_object *from = NULL, *want = NULL, *got = NULL;
         static const char given
                         [] = "{\"CPU\": {\"Idle\": 1}, \"Memory\": {\"LIMIT\": 5}, \"unified\": {\"Memory\": \"x\"},"
-                             " \"blockio\": {\"weightdevice\": [{\"Major\": 8, \"minor\": 0, \"Weight\": 10}]}, \"Other\": null}",
+                             " \"blockio\": {\"weightdevice\": [{\"Major\": 8, \"minor\": 0, \"Weight\": 10}, null]}, \"Other\": null}",
                    right[] = "{\"cpu\": {\"idle\": 1}, \"memory\": {\"limit\": 5}, \"unified\": {\"Memory\": \"x\"},"
-                             " \"blockIO\": {\"weightDevice\": [{\"major\": 8, \"minor\": 0, \"weight\": 10}]}, \"Other\": null}";
+                             " \"blockIO\": {\"weightDevice\": [{\"major\": 8, \"minor\": 0, \"weight\": 10}, null]}, \"Other\": null}";
 
         assert_int_equal(json_parse(given, strlen(given), &from), 0);
         assert_int_equal(json_parse(right, strlen(right), &want), 0);
