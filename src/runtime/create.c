@@ -385,8 +385,10 @@ static int attend_child(const InitContext *c, State *st, int channel, int pidfd)
 
 static int send_pidfd(const char *path, int pidfd) {
         _cleanup_close_ int fd = terminal_connect(path);
+        int r = fd < 0 ? fd : terminal_send(fd, pidfd);
 
-        return fd < 0 ? fd : terminal_send(fd, pidfd);
+        /* On the channel this would be the container's end. */
+        return r == -EPIPE ? -ECONNRESET : r;
 }
 
 /** create_limit_cgroup - limits and device filter of a cgroup that is there. */

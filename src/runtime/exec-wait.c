@@ -26,6 +26,7 @@
 int exec_wait_open(const char *path, ExecWait *ret) {
         _cleanup_close_ int found = open(path, O_PATH | O_CLOEXEC);
         char link[64];
+        bool has_reader;
         struct stat st;
 
         if (found < 0 || fstat(found, &st) < 0)
@@ -34,11 +35,14 @@ int exec_wait_open(const char *path, ExecWait *ret) {
                 return fail_text(EINVAL, "exec wait fifo: %s is not a fifo", path);
         (void) snprintf(link, sizeof(link), "/proc/self/fd/%d", found);
         ret->fifo = open(link, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-        if (ret->fifo >= 0) /* its reader is there already */
-                return 0;
+        has_reader = ret->fifo >= 0;
+        /* Not for writing alone, also then: one that leaves would end us by SIGPIPE. */
+        (void) safe_close(ret->fifo);
         ret->fifo = open(link, O_RDWR | O_CLOEXEC | O_NOCTTY);
         if (ret->fifo < 0)
                 return fail_errno(errno, "failed to open exec wait fifo %s", path);
+        if (has_reader)
+                return 0;
         ret->watch = inotify_init1(IN_CLOEXEC);
         if (ret->watch < 0 || inotify_add_watch(ret->watch, link, IN_OPEN | IN_ACCESS) < 0)
                 return fail_errno(errno, "watch exec wait fifo %s", path);
@@ -60,7 +64,7 @@ int exec_wait_reader(const ExecWait *w, int channel_fd) {
                 return 0;
         (void) close(channel_fd);
         /* Also for one that opened it before the watch was there: the read is seen. */
-        if (write(w->fifo, "0", 1) < 0 && errno != EPIPE && errno != EAGAIN)
+        if (write(w->fifo, "0", 1) < 0 && errno != EAGAIN)
                 return fail_errno(errno, "write to exec wait fifo");
         if (w->watch < 0)
                 return 0;

@@ -490,5 +490,10 @@ int container_exec(const ExecOptions *o, pid_t *ret_pid) {
         r = spawn_and_await(&c, &s, pid_ns, ret_pid, &child_pidfd);
         if (r == -EAGAIN) /* the pid namespace is joined already */
                 r = spawn_and_await(&c, &s, false, ret_pid, &child_pidfd);
-        return r < 0 || pidfd_socket < 0 ? r : terminal_send(pidfd_socket, child_pidfd);
+        if (r < 0 || pidfd_socket < 0)
+                return r;
+        r = terminal_send(pidfd_socket, child_pidfd);
+        if (r < 0)
+                end_child(*ret_pid);
+        return r;
 }

@@ -248,12 +248,27 @@ static int run(const Command *c, const Options *o, int argc, char **argv, char *
         return c->run(&o->globals, argc, argv);
 }
 
+static void on_broken_pipe(int sig) {
+}
+
+/* A reader of ours that leaves is an error of a write, not the end of a half made container. Not SIG_IGN,
+ * which the payload would inherit. */
+static void survive_broken_pipes(void) {
+        struct sigaction a = {};
+
+        if (sigaction(SIGPIPE, NULL, &a) < 0 || a.sa_handler != SIG_DFL)
+                return;
+        a = (struct sigaction) { .sa_handler = on_broken_pipe, .sa_flags = SA_RESTART };
+        (void) sigaction(SIGPIPE, &a, NULL);
+}
+
 int main(int argc, char **argv) {
         Options o = { .log_format = "text" };
         _cleanup_free_ char *default_root = NULL;
         const Command *c = NULL;
         int r, q;
 
+        survive_broken_pipes();
         r = check_stdio();
         if (r >= 0)
                 r = parse_globals(argc, argv, &o);

@@ -2,10 +2,11 @@
 """linux.netDevices: devices of the host that move into a container's network namespace, and come back if nothing becomes of it."""
 import json
 import os
+import subprocess
 
 import bundle
-from bundle import Bundle, ns_without, rt
-from harness import run
+from bundle import ROOT, RUNTIME, Bundle, ns_without, rt
+from harness import run, skip_unless, wait_for
 
 MAC, MTU = "02:11:22:33:44:55", 1789
 V4, V6 = "169.254.169.77", "2001:db8::77"
@@ -247,3 +248,34 @@ def test_no_checkpoint():
 
 def test_features():
     assert json.loads(run(bundle.RUNTIME, "features").out)["linux"]["netDevices"] == {"enabled": True}
+
+
+@skip_unless(os.path.exists("/usr/bin/strace"), "needs strace")
+def test_the_owner_of_the_namespace_has_made_one_with_the_same_number():
+    """It must not get ours under another number, nor the host be given theirs. strace holds each request for a second."""
+    with Netns():
+        run("ip", "link", "del", "bnum", check=None)
+        ip("link", "add", "bnum", "index", "777", "type", "veth", "peer", "name", "peer-bnum")
+        ip("address", "add", V4 + "/32", "dev", "bnum")
+        b = joined(Bundle("true"))
+        b.linux["netDevices"] = {"bnum": {"name": "eth7"}}
+        b.save()
+        trace = b.path + "/trace"
+        p = subprocess.Popen(["strace", "-o", trace, "-e", "trace=sendto,ioctl", "-e", "inject=sendto:delay_enter=1000000",
+                              RUNTIME, "--root", ROOT, "run", "--bundle", b.path, b.id],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+        def looked():
+            with open(trace) as f:
+                return "SIOCGIFNAME" in f.read()
+        try:
+            wait_for(lambda: os.path.exists(trace) and looked(), 30)
+            ip("-n", NETNS, "link", "add", "evil", "index", "777", "type", "veth", "peer", "name", "evil-peer")
+            _, err = p.communicate(timeout=40)
+            assert p.returncode != 0 and "bnum" in err, (p.returncode, err)
+            assert list(facts("bnum")["addresses"]) == [V4]
+            assert facts("evil", NETNS) and not facts("eth7", NETNS) and not facts("evil")
+        finally:
+            p.kill()
+            p.wait()
+            drop("bnum")

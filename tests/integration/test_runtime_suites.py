@@ -7,7 +7,7 @@ import subprocess
 
 import bundle
 from bundle import ROOT, RUNTIME, TOP, Bundle, ns_without, rt
-from harness import Pty, skip, wait_for
+from harness import Pty, run, skip, wait_for
 
 
 def setup():
@@ -174,7 +174,7 @@ def test_lines_of_a_terminal_that_go_to_a_pipe():
 
 def test_without_pivot_no_bare_view_of_the_kernel_is_left():
     """Who has seen the host's proc in its mount namespace may mount one that nothing masks."""
-    script = "unshare -mrpf sh -c 'mount -t %s none /tmp && echo bare'"
+    script = "unshare -mrpfn sh -c 'mount -t %s none /tmp && echo bare'"
     for kind in ("proc", "sysfs"):
         for propagation in (None, "rshared"):
             b = Bundle("sh", "-c", script % kind + "; grep -c ' / / ' /proc/self/mountinfo")
@@ -190,6 +190,16 @@ def test_without_pivot_no_bare_view_of_the_kernel_is_left():
             # It is only we who lose them.
             assert mounts_of_the_host() == before
             b.gone()
+    for cover in ("mkdir -p {0}; mount -t tmpfs none /sys; mkdir -p /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup",
+                  "mkdir -p {0}/p; mount -t proc none {0}/p; mount -t tmpfs none {0}"):
+        # What is mounted over one does not keep it, and one that no path leads to is no failure.
+        b = Bundle("sh", "-c", script % "sysfs" + "; echo ran")
+        for s in ("bounding", "permitted", "effective"):
+            b.process["capabilities"][s] = b.process["capabilities"][s] + ["CAP_SETFCAP", "CAP_SYS_ADMIN"]
+        b.save()
+        r = run("unshare", "-m", "sh", "-ec", cover.format(b.path + "/covered") + "; exec %s --root %s run --no-pivot --bundle %s %s" %
+                (RUNTIME, ROOT, b.path, b.id), check=None)
+        assert r.code == 0 and r.out == "ran\n", (cover, r)
     b = Bundle("true")
     ns_without(b, "mount")
     b.save()

@@ -363,3 +363,21 @@ def test_idmap_that_cannot_be():
     b = MappedBundle()
     b.config["mounts"].append({"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["idmap"]})
     b.fails("mounts: invalid mount /mnt: id mappings are for bind mounts only")
+
+
+def test_made_devices_and_links():
+    """A link of the host is not the device, and a link of the image does not come upon where nodes are made."""
+    os.symlink("null", "/dev/berth-link")
+    try:
+        b = MappedBundle("stat", "-c", "%t:%T", "/dev/berth-link")
+        b.linux["devices"] = [{"path": "/dev/berth-link", "type": "c", "major": 1, "minor": 3}]
+        assert b.run().out == "1:3\n"
+    finally:
+        os.unlink("/dev/berth-link")
+    b = MappedBundle("stat", "-c", "%t:%T", "/data/made", "/made")
+    os.makedirs(b.rootfs + "/opt")
+    os.makedirs(b.rootfs + "/data")
+    os.symlink("../data", b.rootfs + "/opt/dev")
+    run("chown", "-hR", "%d:%d" % (FIRST, FIRST), b.rootfs)
+    b.linux["devices"] = [{"path": "/opt/dev/made", "type": "c", "major": 1, "minor": 3}, {"path": "/dev/../made", "type": "c", "major": 1, "minor": 5}]
+    assert b.run().out == "1:3\n1:5\n"

@@ -30,7 +30,7 @@ static void format_name(char name[NAME_SIZE], size_t index) {
 static bool host_has(const SpecDevice *d) {
         struct stat st;
 
-        return stat(d->path, &st) >= 0 && (st.st_mode & S_IFMT) == (d->mode & S_IFMT) &&
+        return lstat(d->path, &st) >= 0 && (st.st_mode & S_IFMT) == (d->mode & S_IFMT) &&
                st.st_rdev == d->dev;
 }
 
@@ -86,26 +86,38 @@ int device_nodes_make(const Spec *s) {
         return TAKE_FD(fd);
 }
 
-/** device_nodes_show - mount them, over the root that @root_fd itself does not lose sight of. */
-int device_nodes_show(int nodes_fd, int root_fd) {
+static int clone_nodes(int nodes_fd, size_t n, int *trees) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                _cleanup_close_ int fd = -EBADF;
+                char name[NAME_SIZE];
+
+                format_name(name, i);
+                fd = openat(nodes_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+                if (fd < 0 && errno == ENOENT) /* the host's is bound */
+                        continue;
+                trees[i] = fd < 0 ? negative_errno() : mount_clone(fd, "", AT_EMPTY_PATH);
+                r = trees[i] < 0 ? fail_errno(trees[i], "the container's devices") : 0;
+        }
+        return r;
+}
+
+/**
+ * device_nodes_clone - take detached mounts of the nodes. They are mounted for it, over the root that
+ * @root_fd itself does not lose sight of, and for no longer: look-ups inside must not come upon them.
+ * Changes the working directory.
+ * @n: length of linux.devices and of @trees, which are -EBADF before; one that was not needed stays so.
+ *
+ * Return: 0, or -errno with a message.
+ */
+int device_nodes_clone(int nodes_fd, int root_fd, size_t n, int *trees) {
         int r = mount_attach(nodes_fd, root_fd);
 
-        return r < 0 ? fail_errno(r, "mount the container's devices") : 0;
-}
-
-/** device_nodes_open - O_PATH of the node for linux.devices[@index]; -ENOENT where none was needed. */
-int device_nodes_open(int nodes_fd, size_t index) {
-        char name[NAME_SIZE];
-        int fd;
-
-        format_name(name, index);
-        fd = nodes_fd < 0 ? -1 : openat(nodes_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        return nodes_fd < 0 ? -ENOENT : fd < 0 ? negative_errno() : fd;
-}
-
-/** device_nodes_hide - take the mount of device_nodes_show() away again; changes the working directory. */
-void device_nodes_hide(int nodes_fd) {
-        if (fchdir(nodes_fd) >= 0)
-                (void) umount2(".", MNT_DETACH);
-        (void) !chdir("/");
+        if (r < 0)
+                return fail_errno(r, "mount the container's devices");
+        r = clone_nodes(nodes_fd, n, trees);
+        if (fchdir(nodes_fd) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+                return r < 0 ? r : fail_errno(errno, "take the mount of the container's devices away");
+        return r;
 }

@@ -60,20 +60,21 @@ int null_device_open(void) {
 
 /*
  * Where nodes cannot be made (user namespace, no CAP_MKNOD) the host's own node is bound.
- * @made_fd: one that was made for it, consumed; or -EBADF.
+ * @made_fd: a detached mount of one that was made for it, consumed; or -EBADF.
  */
 static int bind_device(const SpecDevice *d, int made_fd, int parent_fd, const char *name) {
-        _cleanup_close_ int source = made_fd, tree = -EBADF, file = -EBADF, target = -EBADF;
+        _cleanup_close_ int source = -EBADF, tree = made_fd, file = -EBADF, target = -EBADF;
         struct stat st;
         int r;
 
-        if (source < 0)
+        if (tree < 0)
                 source = open(d->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (source < 0 || fstat(source, &st) < 0)
+        if ((tree < 0 && source < 0) || fstat(tree < 0 ? source : tree, &st) < 0)
                 return fail_errno(errno, "device %s", d->path);
         if (!is_device(&st, d))
                 return fail_text(ENODEV, "device %s: the host has another one there", d->path);
-        tree = mount_clone(source, "", AT_EMPTY_PATH);
+        if (tree < 0)
+                tree = mount_clone(source, "", AT_EMPTY_PATH);
         if (tree < 0 && tree != -ENOSYS)
                 return fail_errno(tree, "bind device %s", d->path);
         /* What the image has there is not opened: it may be a device or a pipe. */
@@ -135,7 +136,7 @@ static bool is_listed(const Spec *s, const char *path) {
         return false;
 }
 
-static int make_listed(const Spec *s, int root_fd, int nodes_fd, size_t index) {
+static int make_listed(const Spec *s, int root_fd, int *made_fd, size_t index) {
         const SpecDevice *d = &s->devices[index];
         _cleanup_close_ int parent = -EBADF;
         _cleanup_free_ char *dir = strdup(d->path);
@@ -153,7 +154,34 @@ static int make_listed(const Spec *s, int root_fd, int nodes_fd, size_t index) {
         parent = root_path_ensure(root_fd, isempty(dir) ? "/" : dir, true, 0);
         if (parent < 0)
                 return fail_errno(parent, "device %s", d->path);
-        return make_device(s, d, device_nodes_open(nodes_fd, index), parent, slash + 1);
+        return make_device(s, d, made_fd ? TAKE_FD(*made_fd) : -EBADF, parent, slash + 1);
+}
+
+/* Where the host's node would have to be bound, which need not even be one, the link to the container's own
+ * terminals is meant. */
+static bool is_own_ptmx(const Spec *s, const SpecDevice *d) {
+        return s->ns[NS_USER].present && streq(d->path, "/dev/ptmx") && S_ISCHR(d->mode) &&
+               d->dev == SMALL_DEV(5, 2);
+}
+
+static int make_all_listed(const Spec *s, int root_fd, int nodes_fd) {
+        _cleanup_free_ int *made = NULL;
+        int r = 0;
+
+        if (nodes_fd >= 0) {
+                made = new0(int, s->n_devices);
+                if (!made)
+                        return -ENOMEM;
+                for (size_t i = 0; i < s->n_devices; i++)
+                        made[i] = -EBADF;
+                r = device_nodes_clone(nodes_fd, root_fd, s->n_devices, made);
+        }
+        for (size_t i = 0; r >= 0 && i < s->n_devices; i++)
+                if (!is_own_ptmx(s, &s->devices[i]))
+                        r = make_listed(s, root_fd, made ? &made[i] : NULL, i);
+        for (size_t i = 0; made && i < s->n_devices; i++)
+                (void) safe_close(made[i]);
+        return r;
 }
 
 static bool dev_is_bound(const Spec *s) {
@@ -173,13 +201,6 @@ static bool dev_is_mounted(int root_fd, int dev_fd) {
         struct stat root, dev;
 
         return fstat(root_fd, &root) >= 0 && fstat(dev_fd, &dev) >= 0 && root.st_dev != dev.st_dev;
-}
-
-/* Where the host's node would have to be bound, which need not even be one, the link to the container's own
- * terminals is meant. */
-static bool is_own_ptmx(const Spec *s, const SpecDevice *d) {
-        return s->ns[NS_USER].present && streq(d->path, "/dev/ptmx") && S_ISCHR(d->mode) &&
-               d->dev == SMALL_DEV(5, 2);
 }
 
 static int make_links(int dev_fd) {
@@ -212,13 +233,8 @@ int devices_setup(const Spec *s, int root_fd, int nodes_fd) {
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(defaults); i++)
                 if (!is_listed(s, defaults[i].path))
                         r = make_device(s, &defaults[i], -EBADF, dev_fd, defaults[i].path + strlen("/dev/"));
-        if (r >= 0 && nodes_fd >= 0)
-                r = device_nodes_show(nodes_fd, root_fd);
-        for (size_t i = 0; r >= 0 && i < s->n_devices; i++)
-                if (!is_own_ptmx(s, &s->devices[i]))
-                        r = make_listed(s, root_fd, nodes_fd, i);
-        if (r >= 0 && nodes_fd >= 0)
-                device_nodes_hide(nodes_fd);
+        if (r >= 0)
+                r = make_all_listed(s, root_fd, nodes_fd);
         (void) umask(saved);
         return r < 0 ? r : make_links(dev_fd);
 }

@@ -70,7 +70,15 @@ static int hide(const char *point) {
             sys_mount("tmpfs", point, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
                       "size=0k,nr_inodes=2") >= 0)
                 return 0;
-        return fail_errno(errno, "hide the host's %s", point);
+        /* Under another mount, where no path leads. */
+        return errno == ENOENT || errno == ENOTDIR ? 0 : fail_errno(errno, "hide the host's %s", point);
+}
+
+static bool is_listed(char **points, const char *point) {
+        for (; points && *points; points++)
+                if (streq(*points, point))
+                        return true;
+        return false;
 }
 
 /**
@@ -97,7 +105,8 @@ int hide_host_views(const char *rootfs, bool shared) {
                 if (!parse_line(*l, &point, &type) || is_inside(point, rootfs))
                         continue;
                 r = shared ? cut_off(point) : 0;
-                if (r >= 0 && (streq(type, "proc") || streq(type, "sysfs")))
+                /* And whatever covers one, or only the cover would be taken away. */
+                if (r >= 0 && (streq(type, "proc") || streq(type, "sysfs") || is_listed(views, point)))
                         r = strv_extend(&views, point);
                 if (r < 0)
                         return r;

@@ -62,7 +62,7 @@ int net_link_free_index(int socket_fd, int wanted) {
 /**
  * net_link_move - into another network namespace, where it is down and has no addresses.
  * @name: there; may be a template.
- * @new_index: there; 0 if that of here is free.
+ * @new_index: there; -EBUSY if somebody has it.
  *
  * Return: 0, or -errno. It may have been moved and not renamed then.
  */
@@ -74,8 +74,7 @@ int net_link_move(int socket_fd, int index, int target_ns_fd, const char *name, 
         netlink_init(&q, RTM_NEWLINK, 0, &head, sizeof(head));
         netlink_put(&q, IFLA_NET_NS_FD, &fd, sizeof(fd));
         netlink_put(&q, IFLA_IFNAME, name, strlen(name) + 1);
-        if (new_index > 0)
-                netlink_put(&q, IFLA_NEW_IFINDEX, &number, sizeof(number));
+        netlink_put(&q, IFLA_NEW_IFINDEX, &number, sizeof(number));
         return netlink_run(socket_fd, &q);
 }
 

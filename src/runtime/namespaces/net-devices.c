@@ -137,9 +137,10 @@ static int move_one(NetDevices *d, int ns_fd, Moved *m) {
         m->inside_index = net_link_free_index(d->away, m->index);
         if (m->inside_index < 0)
                 return fail_errno(m->inside_index, "network device %s: number in the container", name);
-        r = net_link_move(d->home, m->index, ns_fd, inside,
-                          m->inside_index != m->index ? m->inside_index : 0);
-        m->is_there = r >= 0 || net_link_name(d->away, m->inside_index, other) >= 0;
+        /* Always with a number: without one the kernel takes another in silence when somebody in there has
+         * just made a device with ours, and theirs would be taken for it. */
+        r = net_link_move(d->home, m->index, ns_fd, inside, m->inside_index);
+        m->is_there = r >= 0 || net_link_name(d->home, m->index, other) == -ENODEV;
         if (r < 0)
                 return fail_errno(
                                 r,
@@ -160,8 +161,7 @@ static int bring_back(const NetDevices *d, const Moved *m) {
 
         if (index < 0)
                 return index;
-        r = net_link_move(d->away, m->inside_index, d->home_ns, m->device->name,
-                          index != m->inside_index ? index : 0);
+        r = net_link_move(d->away, m->inside_index, d->home_ns, m->device->name, index);
         if (r >= 0)
                 r = give_addresses(d->home, index, m);
         return r < 0 || !m->was_up ? r : net_link_set_up(d->home, index);
