@@ -73,7 +73,8 @@ def check_run_output_and_exit_code(c):
 def check_run_leaves_nothing_with_rm(c):
     before = set(harness.container_ids())
     c.run("--rm", "busybox", "true")
-    wait_for(lambda: set(harness.container_ids()) == before, what="container removed")
+    # One of the test before may still be on its way out.
+    wait_for(lambda: set(harness.container_ids()) <= before, what="container removed")
 
 
 def check_run_stdin(c):
