@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import time
 
 import bundle
 from bundle import CGROUP, ROOT, RUNTIME, Bundle, rt
@@ -294,6 +293,11 @@ def waiting(b, fifo, *options):
         return int(f.read())
 
 
+def blocked_in_read(pid):
+    with open("/proc/%d/syscall" % pid) as f:
+        return f.read().split()[0] == {"x86_64": "0", "aarch64": "63"}[os.uname().machine]
+
+
 def read_fifo(path):
     with open(path, "rb") as f:
         return f.read()
@@ -311,7 +315,7 @@ def test_exec_waits_for_a_reader():
         fifo, ran = b.path + "/fifo", b.rootfs + "/tmp/ran"
         os.mkfifo(fifo)
         pid = waiting(b, fifo)
-        time.sleep(0.3)
+        wait_for(lambda: blocked_in_read(pid), what="the wait for a reader")
         with open("/proc/%d/cmdline" % pid, "rb") as f:
             assert b"touch\0/tmp/ran" not in f.read()[:15] and not os.path.exists(ran)
         assert read_fifo(fifo) == b"0"
