@@ -254,12 +254,11 @@ static void on_broken_pipe(int sig) {
 /* A reader of ours that leaves is an error of a write, not the end of a half made container. Not SIG_IGN,
  * which the payload would inherit. */
 static void survive_broken_pipes(void) {
-        struct sigaction a = {};
+        struct sigaction a = { .sa_handler = on_broken_pipe, .sa_flags = SA_RESTART }, before;
 
-        if (sigaction(SIGPIPE, NULL, &a) < 0 || a.sa_handler != SIG_DFL)
-                return;
-        a = (struct sigaction) { .sa_handler = on_broken_pipe, .sa_flags = SA_RESTART };
-        (void) sigaction(SIGPIPE, &a, NULL);
+        /* What a caller has ignored stays so, for the payload too. */
+        if (sigaction(SIGPIPE, &a, &before) >= 0 && before.sa_handler != SIG_DFL)
+                (void) sigaction(SIGPIPE, &before, NULL);
 }
 
 int main(int argc, char **argv) {
